@@ -1,0 +1,90 @@
+//! Each promise of the room by name. Threads meet through channels and barriers; a deadline is only
+//! the bound after which a test gives up.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that unwraps fails where it should"
+)]
+
+mod ending;
+mod jobs;
+mod threads;
+
+use std::collections::HashSet;
+use std::io;
+use std::panic::Location;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Barrier, Mutex, OnceLock};
+use std::thread::{self, ThreadId};
+use std::time::{Duration, Instant};
+
+use super::*;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A pool whose deliveries arrive on a channel.
+fn pool(limits: PoolLimits) -> (Pool, Receiver<JobKey>) {
+    let (sender, delivered) = channel();
+    let deliver = move |key| sender.send(key).unwrap_or_default();
+    (
+        Pool::new(limits, "test".to_owned(), Arc::new(deliver)),
+        delivered,
+    )
+}
+
+fn workers(workers_max: usize) -> PoolLimits {
+    PoolLimits::with_workers(workers_max)
+}
+
+#[track_caller]
+fn submit(pool: &Pool, key: u64, lane: Lane, work: impl FnOnce() + Send + 'static) {
+    pool.submit(
+        JobKey(key),
+        lane,
+        "test job",
+        Location::caller(),
+        Box::new(work),
+    )
+    .unwrap();
+}
+
+/// Submits a job that runs until the sender is dropped; returns once a worker has it.
+#[track_caller]
+fn occupy(pool: &Pool, key: u64, lane: Lane) -> Sender<()> {
+    let (release, gate) = channel::<()>();
+    let (started, has_started) = channel();
+    submit(pool, key, lane, move || {
+        started.send(()).unwrap();
+        let _ = gate.recv();
+    });
+    has_started.recv_timeout(PATIENCE).unwrap();
+    release
+}
+
+#[track_caller]
+fn until(what: &str, condition: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !condition() {
+        assert!(started.elapsed() < PATIENCE, "never came to be: {what}");
+        thread::yield_now();
+    }
+}
+
+/// Panics when dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("dropped a bomb");
+    }
+}
+
+/// Tells which thread dropped it.
+struct Witness(Sender<ThreadId>);
+
+impl Drop for Witness {
+    fn drop(&mut self) {
+        let _ = self.0.send(thread::current().id());
+    }
+}

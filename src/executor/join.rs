@@ -1,0 +1,259 @@
+//! What `spawn` gives back: a handle on a task's result.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::fmt;
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use super::tasks::Executor;
+use super::ticket::Ticket;
+
+/// Where a task leaves its result for its [`JoinHandle`].
+pub(crate) struct JoinCell<T>(RefCell<Joining<T>>);
+
+enum Joining<T> {
+    /// The task lives; somebody may wait for it.
+    Running(Option<Waker>),
+    Ended(Result<T, JoinError>),
+    Taken,
+}
+
+/// The side of a [`JoinCell`] that does not know the result's type: how the
+/// runtime says that a task ended without a result.
+pub(crate) trait JoinSlot {
+    fn fail(&self, error: JoinError);
+}
+
+impl<T> JoinCell<T> {
+    pub(crate) fn new() -> Self {
+        JoinCell(RefCell::new(Joining::Running(None)))
+    }
+
+    /// Leaves the result and wakes whoever waits for it.
+    pub(crate) fn end(&self, result: Result<T, JoinError>) {
+        // Waking and dropping a foreign waker may run user code: the cell is
+        // not borrowed by then.
+        let before = self.0.replace(Joining::Ended(result));
+        if let Joining::Running(Some(waker)) = before {
+            waker.wake();
+        }
+    }
+
+    pub(crate) fn is_ended(&self) -> bool {
+        !matches!(*self.0.borrow(), Joining::Running(_))
+    }
+
+    /// # Panics
+    ///
+    /// When polled again after it gave the result.
+    pub(crate) fn poll(&self, cx: &Context<'_>) -> Poll<Result<T, JoinError>> {
+        let mut joining = self.0.borrow_mut();
+        let replaced = match &mut *joining {
+            Joining::Running(Some(waker)) if waker.will_wake(cx.waker()) => return Poll::Pending,
+            Joining::Running(waker) => waker.replace(cx.waker().clone()),
+            Joining::Ended(_) => match mem::replace(&mut *joining, Joining::Taken) {
+                Joining::Ended(result) => return Poll::Ready(result),
+                _ => unreachable!("matched above"),
+            },
+            Joining::Taken => panic!("a handle was polled after it gave its result"),
+        };
+        // A foreign waker may run code when dropped: release first.
+        drop(joining);
+        drop(replaced);
+        Poll::Pending
+    }
+}
+
+impl<T> JoinSlot for JoinCell<T> {
+    fn fail(&self, error: JoinError) {
+        self.end(Err(error));
+    }
+}
+
+/// A handle on a spawned task: await it for the task's result.
+///
+/// Dropping the handle detaches the task, which runs on; see
+/// [`cancel_on_drop`](Self::cancel_on_drop) for the other choice. It is not
+/// `Send`: the result never leaves the loop's thread.
+///
+/// # Cancellation
+///
+/// Awaiting it and giving up loses nothing: the task runs on, and the handle
+/// may be awaited again.
+#[must_use = "dropping the handle detaches the task; use `drop` or `detach` to say so"]
+pub struct JoinHandle<T> {
+    cell: Rc<JoinCell<T>>,
+    ticket: Ticket,
+    executor: Rc<Executor>,
+}
+
+impl<T> JoinHandle<T> {
+    pub(super) fn new(cell: Rc<JoinCell<T>>, ticket: Ticket, executor: Rc<Executor>) -> Self {
+        JoinHandle {
+            cell,
+            ticket,
+            executor,
+        }
+    }
+
+    /// Asks the task to end. Its future is dropped in the next turn, and the
+    /// handle then gives an error that [is aborted](JoinError::is_aborted).
+    ///
+    /// A task that has ended, or that ends before its future could be
+    /// dropped, keeps its result.
+    pub fn abort(&self) {
+        self.executor.abort(self.ticket);
+    }
+
+    /// Whether the task has ended, with a result or without.
+    pub fn is_finished(&self) -> bool {
+        self.cell.is_ended()
+    }
+
+    /// Lets the task run on by itself. The same as dropping the handle, and
+    /// easier to read.
+    pub fn detach(self) {}
+
+    /// Ties the task to the handle: when the handle is dropped before the
+    /// task has ended, the task is aborted.
+    pub fn cancel_on_drop(self) -> CancelOnDrop<T> {
+        CancelOnDrop(self)
+    }
+}
+
+impl<T> Future for JoinHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    /// # Panics
+    ///
+    /// When polled again after it gave the result.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.cell.poll(cx)
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle")
+            .field("task", &self.ticket.slot())
+            .field("finished", &self.is_finished())
+            .finish()
+    }
+}
+
+/// A [`JoinHandle`] that aborts its task when it is dropped.
+#[derive(Debug)]
+#[must_use = "dropping this handle aborts the task"]
+pub struct CancelOnDrop<T>(JoinHandle<T>);
+
+impl<T> CancelOnDrop<T> {
+    /// Asks the task to end; see [`JoinHandle::abort`].
+    pub fn abort(&self) {
+        self.0.abort();
+    }
+
+    /// Whether the task has ended, with a result or without.
+    pub fn is_finished(&self) -> bool {
+        self.0.is_finished()
+    }
+}
+
+impl<T> Future for CancelOnDrop<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx)
+    }
+}
+
+impl<T> Drop for CancelOnDrop<T> {
+    fn drop(&mut self) {
+        // A task that has ended has retired its ticket: nothing happens then.
+        self.0.abort();
+    }
+}
+
+/// Why a task ended without a result.
+pub struct JoinError(Why);
+
+enum Why {
+    Aborted,
+    Panicked(Box<dyn Any + Send>),
+    Refused(&'static str),
+}
+
+impl JoinError {
+    pub(crate) fn aborted() -> Self {
+        JoinError(Why::Aborted)
+    }
+
+    pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> Self {
+        JoinError(Why::Panicked(payload))
+    }
+
+    pub(crate) fn refused(why: &'static str) -> Self {
+        JoinError(Why::Refused(why))
+    }
+
+    /// Whether the task or job was aborted, cancelled, or dropped with its
+    /// runtime.
+    pub fn is_aborted(&self) -> bool {
+        matches!(self.0, Why::Aborted)
+    }
+
+    /// Whether it panicked.
+    pub fn is_panic(&self) -> bool {
+        matches!(self.0, Why::Panicked(_))
+    }
+
+    /// Whether it never began: the runtime is shutting down, or a limit of
+    /// it is reached.
+    pub fn is_refused(&self) -> bool {
+        matches!(self.0, Why::Refused(_))
+    }
+
+    /// Gives what it panicked with, for `std::panic::resume_unwind`.
+    ///
+    /// # Errors
+    ///
+    /// Gives the error back if it did not panic.
+    pub fn into_panic(self) -> Result<Box<dyn Any + Send>, JoinError> {
+        match self.0 {
+            Why::Panicked(payload) => Ok(payload),
+            _ => Err(self),
+        }
+    }
+}
+
+/// The text a panic carried, if it carried one.
+pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> &str {
+    if let Some(text) = payload.downcast_ref::<&str>() {
+        text
+    } else if let Some(text) = payload.downcast_ref::<String>() {
+        text
+    } else {
+        "a value that is not text"
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Why::Aborted => f.write_str("aborted before it ended"),
+            Why::Panicked(payload) => write!(f, "panicked with: {}", panic_text(&**payload)),
+            Why::Refused(why) => write!(f, "refused: {why}"),
+        }
+    }
+}
+
+impl fmt::Debug for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "JoinError({self})")
+    }
+}
+
+impl std::error::Error for JoinError {}

@@ -1,0 +1,149 @@
+//! Responses to bytes.
+//!
+//! This runs once per request and allocates nothing but growth of the caller's buffer: the usual
+//! status lines are ready-made, numbers are written without `fmt`, and the application's fields
+//! lie in wire form already.
+
+use super::head::ResponseHead;
+use super::headers::{Known, KnownSet};
+use super::status::Status;
+
+/// What the head says of the body's length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Framing {
+    None,
+    Length(u64),
+    Chunked,
+}
+
+/// What the head says of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Connection {
+    /// Nothing: HTTP/1.1 stays.
+    Implied,
+    Close,
+    KeepAlive,
+    /// What the application wrote.
+    AsGiven,
+}
+
+/// The fields the protocol answers for, so that the application's are left out.
+const OWN_FIELDS: KnownSet = KnownSet::EMPTY
+    .with(Known::ContentLength)
+    .with(Known::TransferEncoding)
+    .with(Known::Connection);
+
+const OWN_FIELDS_OF_UPGRADE: KnownSet = KnownSet::EMPTY
+    .with(Known::ContentLength)
+    .with(Known::TransferEncoding);
+
+/// Writes a final head.
+pub(super) fn response(
+    head: &ResponseHead,
+    framing: Framing,
+    connection: Connection,
+    date: &[u8; 29],
+    out: &mut Vec<u8>,
+) {
+    push_status_line(head.status, out);
+    if !head.headers.known().has(Known::Date) {
+        let mut line = *b"date: ddd, dd mmm yyyy hh:mm:ss GMT\r\n";
+        line[6..35].copy_from_slice(date);
+        out.extend_from_slice(&line);
+    }
+    match framing {
+        Framing::None => {}
+        Framing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+        Framing::Length(length) => push_content_length(length, out),
+    }
+    match connection {
+        Connection::Implied | Connection::AsGiven => {}
+        Connection::Close => out.extend_from_slice(b"connection: close\r\n"),
+        Connection::KeepAlive => out.extend_from_slice(b"connection: keep-alive\r\n"),
+    }
+    let own = if connection == Connection::AsGiven {
+        OWN_FIELDS_OF_UPGRADE
+    } else {
+        OWN_FIELDS
+    };
+    head.headers.write(own, out);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Writes an interim head: its status and the application's fields, nothing of the protocol's.
+pub(super) fn interim(head: &ResponseHead, out: &mut Vec<u8>) {
+    push_status_line(head.status, out);
+    head.headers.write(OWN_FIELDS, out);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Writes the line before a chunk (RFC 9112, 7.1).
+pub(super) fn chunk_size(len: usize, out: &mut Vec<u8>) {
+    let mut text = [0; 18];
+    let mut start = text.len() - 2;
+    text[start..].copy_from_slice(b"\r\n");
+    let mut rest = len;
+    loop {
+        start -= 1;
+        text[start] = b"0123456789abcdef"[rest & 15];
+        rest >>= 4;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&text[start..]);
+}
+
+fn push_status_line(status: Status, out: &mut Vec<u8>) {
+    let ready: &[u8] = match status.code() {
+        200 => b"HTTP/1.1 200 OK\r\n",
+        201 => b"HTTP/1.1 201 Created\r\n",
+        204 => b"HTTP/1.1 204 No Content\r\n",
+        206 => b"HTTP/1.1 206 Partial Content\r\n",
+        301 => b"HTTP/1.1 301 Moved Permanently\r\n",
+        302 => b"HTTP/1.1 302 Found\r\n",
+        304 => b"HTTP/1.1 304 Not Modified\r\n",
+        400 => b"HTTP/1.1 400 Bad Request\r\n",
+        404 => b"HTTP/1.1 404 Not Found\r\n",
+        500 => b"HTTP/1.1 500 Internal Server Error\r\n",
+        503 => b"HTTP/1.1 503 Service Unavailable\r\n",
+        _ => {
+            out.extend_from_slice(b"HTTP/1.1 ");
+            let mut code = [0; 3];
+            put_decimal(u64::from(status.code()), &mut code);
+            out.extend_from_slice(&code);
+            // The space stays even where there is no phrase (RFC 9112, 4).
+            out.push(b' ');
+            out.extend_from_slice(status.phrase().as_bytes());
+            b"\r\n"
+        }
+    };
+    out.extend_from_slice(ready);
+}
+
+fn push_content_length(length: u64, out: &mut Vec<u8>) {
+    const NAME: &[u8; 16] = b"content-length: ";
+    let mut line = [0; NAME.len() + DIGITS_MAX + 2];
+    let end = line.len() - 2;
+    line[end..].copy_from_slice(b"\r\n");
+    let start = put_decimal(length, &mut line[..end]) - NAME.len();
+    line[start..start + NAME.len()].copy_from_slice(NAME);
+    out.extend_from_slice(&line[start..]);
+}
+
+/// The most digits a `u64` has.
+const DIGITS_MAX: usize = 20;
+
+/// Writes a number so that it ends where the text ends, and returns where it begins.
+fn put_decimal(number: u64, text: &mut [u8]) -> usize {
+    let mut start = text.len();
+    let mut rest = number;
+    loop {
+        start -= 1;
+        text[start] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            return start;
+        }
+    }
+}

@@ -1,0 +1,324 @@
+//! Owns mio's poll and the slab of sources.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::io;
+#[cfg(not(mio_unsupported_force_poll_poll))]
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use mio::event;
+use mio::{Events, Interest};
+use slab::Slab;
+
+use super::reserve::Reserve;
+use super::source::{Direction, PeerState, Source};
+use super::token::{BELL, HALF_MAX, Token};
+
+/// How many events one visit to the kernel may bring: libuv's number. More
+/// stay for the next turn, so that one burst cannot hold up the timers.
+const EVENTS_MAX: usize = 1024;
+
+/// What the kernel is asked through.
+pub(crate) struct Reactor {
+    poll: RefCell<mio::Poll>,
+    /// A second door to the same poll: usable without borrowing `poll`, and
+    /// an fd whose borrow lives as long as the reactor.
+    registry: mio::Registry,
+    events: RefCell<Events>,
+    bell: Arc<mio::Waker>,
+    sources: RefCell<Slab<Source>>,
+    /// The generation of the next source, shared by all slots: a slot that
+    /// is used again gets one that it never had.
+    generation: Cell<u32>,
+    reserve: Reserve,
+    late_events: Cell<u64>,
+}
+
+impl Reactor {
+    /// Opens the kernel's poll and the bell.
+    pub(crate) fn new() -> io::Result<Self> {
+        let poll = mio::Poll::new()?;
+        let bell = Arc::new(mio::Waker::new(poll.registry(), BELL)?);
+        Ok(Reactor {
+            registry: poll.registry().try_clone()?,
+            poll: RefCell::new(poll),
+            events: RefCell::new(Events::with_capacity(EVENTS_MAX)),
+            bell,
+            sources: RefCell::new(Slab::new()),
+            generation: Cell::new(0),
+            reserve: Reserve::new(),
+            late_events: Cell::new(0),
+        })
+    }
+
+    /// A bell that rouses a parked loop from any thread.
+    pub(crate) fn bell(&self) -> impl Fn() + Send + Sync + use<> {
+        let bell = Arc::clone(&self.bell);
+        move || {
+            if let Err(error) = bell.wake() {
+                log::error!("a parked loop could not be roused: {error}");
+            }
+        }
+    }
+
+    /// Registers `source`, for reading, and for writing too if `connecting`:
+    /// a connection in progress reports its end as writable.
+    pub(crate) fn register(
+        &self,
+        source: &mut impl event::Source,
+        connecting: bool,
+    ) -> io::Result<Token> {
+        let mut sources = self.sources.borrow_mut();
+        let generation = self.next_generation();
+        let entry = sources.vacant_entry();
+        let index = u32::try_from(entry.key()).unwrap_or(u32::MAX);
+        if index >= HALF_MAX {
+            return Err(io::Error::other(
+                "the reactor holds as many sources as a token can name",
+            ));
+        }
+        let token = Token { index, generation };
+        let mut interest = Interest::READABLE;
+        let mut record = Source::new(generation);
+        if connecting {
+            interest |= Interest::WRITABLE;
+            record.watches_write = true;
+            record.writable = false;
+        }
+        self.registry.register(source, token.into(), interest)?;
+        entry.insert(record);
+        Ok(token)
+    }
+
+    /// Forgets a source that is about to be closed.
+    ///
+    /// epoll and kqueue drop a closed fd by themselves, so no system call is
+    /// spent; mio's poll(2) back end keeps a list of its own and must be told.
+    pub(crate) fn forget(&self, token: Token, source: &mut impl event::Source) {
+        let mut sources = self.sources.borrow_mut();
+        let known = sources.get(token.index as usize);
+        if known.is_none_or(|known| known.generation != token.generation) {
+            return;
+        }
+        let forgotten = sources.remove(token.index as usize);
+        // Its wakers may be foreign and run code when dropped.
+        drop(sources);
+        drop(forgotten);
+        if cfg!(mio_unsupported_force_poll_poll) {
+            if let Err(error) = self.registry.deregister(source) {
+                log::debug!("a source could not be taken out of poll(2)'s list: {error}");
+            }
+        }
+    }
+
+    /// Takes a source out of the kernel's poll and keeps its fd open, for
+    /// one who goes on to use it elsewhere.
+    pub(crate) fn release(&self, token: Token, source: &mut impl event::Source) -> io::Result<()> {
+        self.forget(token, source);
+        if cfg!(mio_unsupported_force_poll_poll) {
+            return Ok(());
+        }
+        self.registry.deregister(source)
+    }
+
+    /// Whether an operation in this direction is worth a try. If not, the
+    /// task is woken when it is.
+    #[inline]
+    pub(crate) fn poll_ready(
+        &self,
+        token: Token,
+        direction: Direction,
+        source: &RefCell<impl event::Source>,
+        cx: &Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let (ready, replaced) = self.with(token, |known| {
+            if known.is_ready(direction) {
+                return (Poll::Ready(Ok(())), None);
+            }
+            if direction == Direction::Write && !known.watches_write {
+                let interest = Interest::READABLE | Interest::WRITABLE;
+                if let Err(error) = self.arm(token, source, interest) {
+                    return (Poll::Ready(Err(error)), None);
+                }
+                known.watches_write = true;
+            }
+            (Poll::Pending, store(known.waiting(direction), cx.waker()))
+        });
+        // A foreign waker may run code when dropped: nothing is borrowed now.
+        drop(replaced);
+        ready
+    }
+
+    /// Notes that the last operation would have blocked.
+    #[inline]
+    pub(crate) fn clear_ready(&self, token: Token, direction: Direction) {
+        // The kernel has just said that it is not closed either; an event
+        // that seemed to say so must not make its task try for ever.
+        self.with(token, |known| match direction {
+            Direction::Read => (known.readable, known.read_closed) = (false, false),
+            Direction::Write => (known.writable, known.write_closed) = (false, false),
+        });
+    }
+
+    /// Notes that a read or write moved `moved` of `wanted` bytes.
+    ///
+    /// Less than wanted means drained, and saves the try that would only say
+    /// so. Not if the peer has closed, since edge-triggered polling will not
+    /// tell twice; not on poll(2), where mio arms an fd again only after an
+    /// operation that would have blocked.
+    #[inline]
+    pub(crate) fn note_moved(
+        &self,
+        token: Token,
+        direction: Direction,
+        moved: usize,
+        wanted: usize,
+    ) {
+        if moved > 0 && moved < wanted && !cfg!(mio_unsupported_force_poll_poll) {
+            self.with(token, |known| match direction {
+                Direction::Read => known.readable = false,
+                Direction::Write => known.writable = false,
+            });
+        }
+    }
+
+    /// Asks again to be told of `source`, where mio cannot know that an
+    /// operation on it would have blocked: a bare fd on poll(2).
+    pub(crate) fn rearm(
+        &self,
+        token: Token,
+        source: &RefCell<impl event::Source>,
+    ) -> io::Result<()> {
+        if cfg!(mio_unsupported_force_poll_poll) {
+            return self.arm(token, source, self.with(token, |known| known.interest()));
+        }
+        Ok(())
+    }
+
+    /// Assumes that there is something to read, before the kernel says so.
+    pub(crate) fn assume_readable(&self, token: Token) {
+        self.with(token, |known| known.readable = true);
+    }
+
+    /// What is known of the peer. While it is not gone, the task is woken
+    /// when that changes (or when data arrives).
+    pub(crate) fn poll_peer(
+        &self,
+        token: Token,
+        source: &RefCell<impl event::Source>,
+        cx: &Context<'_>,
+    ) -> PeerState {
+        let (state, replaced) = self.with(token, |known| {
+            let state = known.peer_state();
+            if state == PeerState::Gone {
+                return (state, None);
+            }
+            if cfg!(mio_unsupported_force_poll_poll) && !known.readable {
+                let interest = known.interest();
+                if let Err(error) = self.arm(token, source, interest) {
+                    log::debug!("a socket could not be watched for its peer's end: {error}");
+                }
+            }
+            (state, store(known.waiting(Direction::Read), cx.waker()))
+        });
+        drop(replaced);
+        state
+    }
+
+    /// Sleeps until something is ready, the bell rings or `timeout` has
+    /// passed, and collects the wakers of all that is ready.
+    ///
+    /// Calls no waker. A signal that interrupts the sleep ends it early.
+    pub(crate) fn park(
+        &self,
+        timeout: Option<Duration>,
+        wakers: &mut Vec<Waker>,
+    ) -> io::Result<()> {
+        let mut events = self.events.borrow_mut();
+        match self.poll.borrow_mut().poll(&mut events, timeout) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        let mut sources = self.sources.borrow_mut();
+        for event in events.iter().filter(|event| event.token() != BELL) {
+            let token = Token::from(event.token());
+            match sources.get_mut(token.index as usize) {
+                Some(known) if known.generation == token.generation => {
+                    wakers.extend(known.note(event).into_iter().flatten());
+                }
+                _ => self.late_events.set(self.late_events.get() + 1),
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs `accept_and_close` with one more descriptor free than there was.
+    pub(crate) fn lend_reserve(
+        &self,
+        accept_and_close: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.reserve.lend(accept_and_close)
+    }
+
+    /// Sources registered now, and events that came too late for theirs.
+    pub(crate) fn counts(&self) -> (usize, u64) {
+        (self.sources.borrow().len(), self.late_events.get())
+    }
+
+    fn arm(
+        &self,
+        token: Token,
+        source: &RefCell<impl event::Source>,
+        interest: Interest,
+    ) -> io::Result<()> {
+        self.registry
+            .reregister(&mut *source.borrow_mut(), token.into(), interest)
+    }
+
+    fn next_generation(&self) -> u32 {
+        // Half a word is never all ones, so no token equals the bell's.
+        let next = (self.generation.get() + 1) % HALF_MAX;
+        self.generation.set(next);
+        next
+    }
+
+    fn with<R>(&self, token: Token, act: impl FnOnce(&mut Source) -> R) -> R {
+        let mut sources = self.sources.borrow_mut();
+        match sources.get_mut(token.index as usize) {
+            Some(known) if known.generation == token.generation => act(known),
+            _ => unreachable!("a token is used by the socket that owns its source"),
+        }
+    }
+}
+
+/// Remembers who waits, and gives back who waited before. The same task
+/// waits nearly always, so the waker is cloned only when it is another.
+fn store(place: &mut Option<Waker>, waker: &Waker) -> Option<Waker> {
+    match place {
+        Some(stored) if stored.will_wake(waker) => None,
+        _ => place.replace(waker.clone()),
+    }
+}
+
+/// The kernel's poll is itself an fd, readable when any source is ready or
+/// the bell rings. poll(2), mio's last resort, has no such fd.
+#[cfg(not(mio_unsupported_force_poll_poll))]
+impl AsFd for Reactor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.registry.as_fd()
+    }
+}
+
+impl fmt::Debug for Reactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (sources, late_events) = self.counts();
+        f.debug_struct("Reactor")
+            .field("sources", &sources)
+            .field("late_events", &late_events)
+            .finish_non_exhaustive()
+    }
+}

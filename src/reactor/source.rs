@@ -1,0 +1,97 @@
+//! One source: what is known of its readiness, and who waits for it.
+
+use std::task::Waker;
+
+/// Reading or writing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Read,
+    Write,
+}
+
+/// What the kernel has said of the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PeerState {
+    /// Nothing: it may still send.
+    Open,
+    /// It will send no more; it may still be reading.
+    HalfClosed,
+    /// The connection is gone in both directions.
+    Gone,
+}
+
+/// The record of one registered fd.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) generation: u32,
+    pub(super) readable: bool,
+    pub(super) writable: bool,
+    /// The kernel was asked to say when the fd becomes writable.
+    pub(super) watches_write: bool,
+    /// The peer sends no more. Never cleared: edge-triggered polling will
+    /// not say it again, so readiness stays set beside it.
+    pub(super) read_closed: bool,
+    pub(super) write_closed: bool,
+    pub(super) reader: Option<Waker>,
+    pub(super) writer: Option<Waker>,
+}
+
+impl Source {
+    pub(super) fn new(generation: u32) -> Self {
+        Source {
+            generation,
+            readable: false,
+            // A fresh socket has an empty send buffer: try first, ask the
+            // kernel only after the first short write.
+            writable: true,
+            watches_write: false,
+            read_closed: false,
+            write_closed: false,
+            reader: None,
+            writer: None,
+        }
+    }
+
+    pub(super) fn is_ready(&self, direction: Direction) -> bool {
+        match direction {
+            Direction::Read => self.readable || self.read_closed,
+            Direction::Write => self.writable || self.write_closed,
+        }
+    }
+
+    pub(super) fn waiting(&mut self, direction: Direction) -> &mut Option<Waker> {
+        match direction {
+            Direction::Read => &mut self.reader,
+            Direction::Write => &mut self.writer,
+        }
+    }
+
+    /// Notes what an event said, and gives the wakers of those it concerns.
+    pub(super) fn note(&mut self, event: &mio::event::Event) -> [Option<Waker>; 2] {
+        let failed = event.is_error();
+        self.read_closed |= event.is_read_closed() || failed;
+        self.write_closed |= event.is_write_closed() || failed;
+        self.readable |= event.is_readable();
+        self.writable |= event.is_writable();
+        let reader = self.is_ready(Direction::Read).then(|| self.reader.take());
+        let writer = self.is_ready(Direction::Write).then(|| self.writer.take());
+        [reader.flatten(), writer.flatten()]
+    }
+
+    /// What the kernel was asked to tell of this source.
+    pub(super) fn interest(&self) -> mio::Interest {
+        if self.watches_write {
+            mio::Interest::READABLE | mio::Interest::WRITABLE
+        } else {
+            mio::Interest::READABLE
+        }
+    }
+
+    pub(super) fn peer_state(&self) -> PeerState {
+        match (self.read_closed, self.write_closed) {
+            (false, false) => PeerState::Open,
+            (true, false) => PeerState::HalfClosed,
+            (_, true) => PeerState::Gone,
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Callbacks: closures that the loop calls once, now or later.
+
+use std::fmt;
+use std::panic::Location;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::current::current;
+use super::parts::{Callback, Due, Parts};
+use crate::time::TimerKey;
+
+/// Has the loop call `callback` in its next turn, after those handed in
+/// before it. From another thread use [`Handle::call`](crate::Handle::call).
+///
+/// # Panics
+///
+/// When no runtime is entered on this thread.
+#[track_caller]
+pub fn call_soon(callback: impl FnOnce() + 'static) {
+    current().push_callback(Callback::new(callback, Location::caller()));
+}
+
+/// Has the loop call `callback` once `delay` has passed; never early, and
+/// late by up to two milliseconds plus what the loop was busy with.
+///
+/// # Panics
+///
+/// When no runtime is entered on this thread.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::time::Duration;
+///
+/// let mut rt = tourbillon::Runtime::new()?;
+/// let handle = rt.handle();
+/// let _guard = rt.enter();
+/// let never = tourbillon::call_later(Duration::from_millis(1), || unreachable!());
+/// tourbillon::call_later(Duration::from_millis(2), move || handle.stop().unwrap());
+/// assert!(never.cancel());
+/// rt.run()
+/// # }
+/// ```
+#[track_caller]
+pub fn call_later(delay: Duration, callback: impl FnOnce() + 'static) -> Timer {
+    let parts = current();
+    let deadline = parts.read_clock().checked_add(delay);
+    parts.call_at(deadline, Callback::new(callback, Location::caller()))
+}
+
+/// Has the loop call `callback` once the clock has passed `deadline`.
+///
+/// # Panics
+///
+/// When no runtime is entered on this thread.
+#[track_caller]
+pub fn call_at(deadline: Instant, callback: impl FnOnce() + 'static) -> Timer {
+    current().call_at(Some(deadline), Callback::new(callback, Location::caller()))
+}
+
+impl Callback {
+    pub(super) fn new(
+        callback: impl FnOnce() + 'static,
+        place: &'static Location<'static>,
+    ) -> Self {
+        Callback {
+            call: Box::new(callback),
+            place,
+        }
+    }
+}
+
+impl Parts {
+    /// A delay so long that no `Instant` can name its end never ends.
+    fn call_at(self: &Rc<Self>, deadline: Option<Instant>, callback: Callback) -> Timer {
+        let tick = deadline.map_or(u64::MAX, |deadline| self.clock.tick_for(deadline));
+        let key = self.insert_timer(tick, Due::Call(callback));
+        Timer {
+            parts: Rc::clone(self),
+            key,
+        }
+    }
+}
+
+/// A callback that waits for its time. Dropping this does not cancel it.
+pub struct Timer {
+    parts: Rc<Parts>,
+    key: TimerKey,
+}
+
+impl Timer {
+    /// Cancels the callback, which is dropped here, unless it was called
+    /// already or is about to be in this turn. Says whether it did.
+    pub fn cancel(self) -> bool {
+        let callback = self.parts.wheel.borrow_mut().cancel(self.key);
+        callback.is_some()
+    }
+}
+
+impl fmt::Debug for Timer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Timer").field("key", &self.key).finish()
+    }
+}

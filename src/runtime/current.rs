@@ -1,0 +1,71 @@
+//! How `spawn` and its like find the runtime: a thread-local.
+//!
+//! It is set while a turn runs and while a guard of [`Runtime::enter`] lives.
+//! Guards nest, so that a loop may be turned inside a task of another.
+//!
+//! [`Runtime::enter`]: crate::Runtime::enter
+
+use std::cell::RefCell;
+use std::marker::PhantomData;
+use std::rc::Rc;
+
+use super::parts::Parts;
+use crate::executor::{self, Entered};
+
+thread_local! {
+    static CURRENT: RefCell<Option<Rc<Parts>>> = const { RefCell::new(None) };
+}
+
+/// The parts of the runtime that is entered on this thread.
+///
+/// # Panics
+///
+/// When none is.
+#[inline]
+#[track_caller]
+pub(crate) fn current() -> Rc<Parts> {
+    match try_current() {
+        Some(parts) => parts,
+        None => panic!(
+            "no tourbillon runtime is entered on this thread: call this from a task or a \
+             callback of one, or hold the guard of Runtime::enter()"
+        ),
+    }
+}
+
+/// The same, or nothing, also while the thread is torn down.
+pub(crate) fn try_current() -> Option<Rc<Parts>> {
+    CURRENT
+        .try_with(|current| current.borrow().clone())
+        .ok()
+        .flatten()
+}
+
+/// While this lives, free functions such as [`spawn`](crate::spawn) go to
+/// the runtime it came from.
+///
+/// Guards may be nested and must be dropped in reverse order.
+#[derive(Debug)]
+#[must_use = "the runtime is left again when the guard is dropped"]
+pub struct EnterGuard<'a> {
+    before: Option<Rc<Parts>>,
+    executor: Option<Entered>,
+    runtime: PhantomData<&'a ()>,
+}
+
+pub(super) fn enter<'a>(parts: &Rc<Parts>) -> EnterGuard<'a> {
+    EnterGuard {
+        before: CURRENT.replace(Some(Rc::clone(parts))),
+        executor: Some(executor::enter(Rc::clone(&parts.executor))),
+        runtime: PhantomData,
+    }
+}
+
+impl Drop for EnterGuard<'_> {
+    fn drop(&mut self) {
+        drop(self.executor.take());
+        // During the thread's own teardown there is nothing left to restore.
+        let left = CURRENT.try_with(|current| current.replace(self.before.take()));
+        drop(left);
+    }
+}

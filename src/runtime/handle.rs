@@ -1,0 +1,101 @@
+//! What other threads hold of a runtime.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::sync::Arc;
+
+use super::parts::Post;
+use super::spawn::spawn_at;
+use crate::queue::TaskQueue;
+
+/// Reaches a runtime from any thread.
+///
+/// What is sent runs on the loop's thread, in the turn that begins after it
+/// arrived, first in, first out. Sending takes one short lock and, if the
+/// loop sleeps, one system call. A handle does not keep the runtime alive.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// let mut rt = tourbillon::Runtime::new()?;
+/// let handle = rt.handle();
+/// let other = std::thread::spawn(move || {
+///     handle.call(|| println!("on the loop's thread")).unwrap();
+///     handle.stop().unwrap();
+/// });
+/// rt.run()?;
+/// other.join().unwrap();
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Handle {
+    door: Arc<TaskQueue<Post>>,
+}
+
+impl Handle {
+    pub(super) fn new(door: Arc<TaskQueue<Post>>) -> Self {
+        Handle { door }
+    }
+
+    /// Has the loop call `callback` on its thread.
+    ///
+    /// # Errors
+    ///
+    /// When the runtime has shut down; `callback` is dropped here then.
+    #[track_caller]
+    pub fn call(&self, callback: impl FnOnce() + Send + 'static) -> Result<(), Closed> {
+        self.send(Post::Call(Box::new(callback), Location::caller()))
+    }
+
+    /// Has the loop call `make` on its thread and spawn the future it
+    /// returns. The future need not be `Send`: it never leaves that thread.
+    ///
+    /// # Errors
+    ///
+    /// When the runtime has shut down; `make` is dropped here then.
+    #[track_caller]
+    pub fn spawn<F>(&self, make: impl FnOnce() -> F + Send + 'static) -> Result<(), Closed>
+    where
+        F: Future + 'static,
+    {
+        let place = Location::caller();
+        self.send(Post::Call(
+            Box::new(move || spawn_at(make(), None, place).detach()),
+            place,
+        ))
+    }
+
+    /// Makes [`Runtime::run`](crate::Runtime::run) return after its turn.
+    ///
+    /// # Errors
+    ///
+    /// When the runtime has shut down.
+    pub fn stop(&self) -> Result<(), Closed> {
+        self.send(Post::Stop)
+    }
+
+    fn send(&self, post: Post) -> Result<(), Closed> {
+        self.door.post(post).map_err(|_| Closed)
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").finish_non_exhaustive()
+    }
+}
+
+/// The runtime has shut down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closed;
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the runtime has shut down: nothing can be sent to it any more")
+    }
+}
+
+impl std::error::Error for Closed {}

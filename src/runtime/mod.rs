@@ -1,0 +1,51 @@
+//! One turn, and everything one can ask of it.
+//!
+//! ```text
+//!        other threads            clock               kernel
+//!             │                     │                    │
+//!             ▼                     ▼                    │
+//!   GATHER  queue/task_queue    time/wheel               │      moves, calls nothing
+//!             │ calls, wakes,       │ due timers         │
+//!             │ completions         │                    │
+//!             ▼                     ▼                    │
+//!           callbacks           queue/ready_queue ◀──────┼──┐
+//!             │                     │                    │  │
+//!   RUN     call each           poll each                │  │  the only user code,
+//!             │                     │                    │  │  a batch counted first
+//!             └──────────┬──────────┘                    │  │
+//!                        ▼                               │  │
+//!   PARK    reactor: sleep until the next deadline ◀─────┘  │
+//!           at most, or not at all if work waits ───────────┘
+//! ```
+//!
+//! Start reading at `turn.rs`: the three phases are three short functions.
+//! `parts.rs` holds what they work on, `current.rs` is how `spawn` and its
+//! like find it, and the rest are the things one can ask for.
+
+mod turn;
+mod parts;
+mod runtime;
+mod builder;
+mod current;
+mod handle;
+mod spawn;
+mod call;
+mod sleep;
+mod interval;
+mod offload;
+mod shutdown;
+mod stats;
+
+pub use builder::Builder;
+pub use call::{Timer, call_at, call_later, call_soon};
+pub use current::EnterGuard;
+pub(crate) use current::current;
+pub use handle::{Closed, Handle};
+pub use interval::{Interval, MissedTicks, interval, interval_at};
+pub use offload::{Job, JobHandle, offload, spawn_blocking};
+pub(crate) use parts::Parts;
+pub use runtime::Runtime;
+pub use shutdown::{DetachedJob, ShutdownReport};
+pub use sleep::{Elapsed, Sleep, sleep, sleep_until, timeout};
+pub use spawn::{YieldNow, spawn, spawn_named, yield_now};
+pub use stats::Stats;

@@ -1,0 +1,279 @@
+//! Blocking jobs: run by a worker, answered on the loop's thread.
+//!
+//! Only the job crosses to a worker. What happens with its result, a
+//! callback or the waker of a task, stays here in a slab on the loop's
+//! thread, and so may hold an `Rc`. The worker sends back nothing but a key.
+
+use std::any::type_name;
+use std::fmt;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use slab::Slab;
+
+use super::current::current;
+use super::parts::{Callback, Parts, count};
+use crate::blocking::{self, JobKey, Lane, Refused};
+use crate::executor::{JoinCell, JoinError};
+
+/// How a job left the pool.
+pub(super) enum JobEnd {
+    Ran,
+    Cancelled,
+    Refused(&'static str),
+}
+
+/// What waits here for one job.
+struct Waiting {
+    generation: u32,
+    place: &'static Location<'static>,
+    end: Box<dyn FnOnce(JobEnd)>,
+}
+
+/// The jobs that are out, by key: slab index and generation.
+#[derive(Default)]
+pub(super) struct Jobs {
+    waiting: Slab<Waiting>,
+    generation: u32,
+}
+
+impl Jobs {
+    fn insert(
+        &mut self,
+        place: &'static Location<'static>,
+        end: Box<dyn FnOnce(JobEnd)>,
+    ) -> JobKey {
+        self.generation = self.generation.wrapping_add(1);
+        let generation = self.generation;
+        let index = self.waiting.insert(Waiting {
+            generation,
+            place,
+            end,
+        });
+        JobKey(u64::from(generation) << 32 | index as u64)
+    }
+
+    fn remove(&mut self, key: JobKey) -> Option<Waiting> {
+        let index = (key.0 & u64::from(u32::MAX)) as usize;
+        let waiting = self.waiting.get(index)?;
+        if u64::from(waiting.generation) != key.0 >> 32 {
+            return None;
+        }
+        Some(self.waiting.remove(index))
+    }
+
+    /// Keys of all that is out.
+    pub(super) fn keys(&self) -> Vec<JobKey> {
+        let key = |(index, waiting): (usize, &Waiting)| {
+            JobKey(u64::from(waiting.generation) << 32 | index as u64)
+        };
+        self.waiting.iter().map(key).collect()
+    }
+}
+
+/// Runs `job` on a thread of the blocking pool, then has the loop call
+/// `completion` with what it returned.
+///
+/// The completion is called on the loop's thread, in a later turn, exactly
+/// once: also when the job panics, is cancelled, or is refused because the
+/// pool's queue is full. It never leaves that thread, so it may hold an
+/// `Rc`; the job never touches it, so it must be `Send`.
+///
+/// # Panics
+///
+/// When no runtime is entered on this thread.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// let mut rt = tourbillon::Runtime::new()?;
+/// let handle = rt.handle();
+/// let _guard = rt.enter();
+/// tourbillon::offload(|| 6 * 7, move |answer| {
+///     assert_eq!(answer.unwrap(), 42);
+///     handle.stop().unwrap();
+/// });
+/// rt.run()
+/// # }
+/// ```
+#[track_caller]
+pub fn offload<T, J, C>(job: J, completion: C) -> Job
+where
+    T: Send + 'static,
+    J: FnOnce() -> T + Send + 'static,
+    C: FnOnce(Result<T, JoinError>) + 'static,
+{
+    let parts = current();
+    let key = parts.submit(job, completion, Lane::Normal, Location::caller());
+    Job { parts, key }
+}
+
+/// Runs `job` on a thread of the blocking pool. Await the handle for what
+/// it returned.
+///
+/// The job begins when a worker is free, whether or not the handle is
+/// awaited or dropped.
+///
+/// # Cancellation
+///
+/// Dropping the handle does not stop the job; see [`JobHandle::cancel`].
+///
+/// # Panics
+///
+/// When no runtime is entered on this thread.
+#[track_caller]
+pub fn spawn_blocking<T, J>(job: J) -> JobHandle<T>
+where
+    T: Send + 'static,
+    J: FnOnce() -> T + Send + 'static,
+{
+    let parts = current();
+    let cell = Rc::new(JoinCell::new());
+    let end = Rc::clone(&cell);
+    let completion = move |result| end.end(result);
+    let key = parts.submit(job, completion, Lane::Normal, Location::caller());
+    JobHandle {
+        cell,
+        job: Job { parts, key },
+    }
+}
+
+impl Parts {
+    /// Hands a job to the pool and files what follows it.
+    pub(crate) fn submit<T, J, C>(
+        &self,
+        job: J,
+        completion: C,
+        lane: Lane,
+        place: &'static Location<'static>,
+    ) -> JobKey
+    where
+        T: Send + 'static,
+        J: FnOnce() -> T + Send + 'static,
+        C: FnOnce(Result<T, JoinError>) + 'static,
+    {
+        count(&self.counts.jobs);
+        let (work, outcome) = blocking::job(job);
+        let end = move |end| {
+            completion(match end {
+                JobEnd::Ran => match outcome.take() {
+                    Some(Ok(value)) => Ok(value),
+                    Some(Err(payload)) => Err(JoinError::panicked(payload)),
+                    None => Err(JoinError::aborted()),
+                },
+                JobEnd::Cancelled => Err(JoinError::aborted()),
+                JobEnd::Refused(why) => Err(JoinError::refused(why)),
+            });
+        };
+        let key = self.jobs.borrow_mut().insert(place, Box::new(end));
+        if let Err(refused) = self.pool.submit(key, lane, type_name::<J>(), place, work) {
+            let why = match &refused {
+                Refused::Full(_) => "the blocking pool's queue is full",
+                Refused::Closed(_) => "the runtime is shutting down",
+                Refused::NoThread(error, _) => {
+                    log::error!("the system starts no thread for a blocking job: {error}");
+                    "the system starts no thread for the blocking pool"
+                }
+            };
+            drop(refused.into_work());
+            self.file_end(key, JobEnd::Refused(why));
+        }
+        key
+    }
+
+    /// A worker says that it has run this job.
+    pub(super) fn job_ended(&self, key: JobKey) {
+        self.file_end(key, JobEnd::Ran);
+    }
+
+    /// Queues what follows a job, to be called in the run phase.
+    pub(super) fn file_end(&self, key: JobKey, how: JobEnd) {
+        let waiting = self.jobs.borrow_mut().remove(key);
+        if let Some(Waiting { place, end, .. }) = waiting {
+            self.push_callback(Callback {
+                call: Box::new(move || end(how)),
+                place,
+            });
+        }
+    }
+
+    fn cancel_job(&self, key: JobKey) -> bool {
+        let Some(work) = self.pool.cancel(key) else {
+            return false;
+        };
+        // What the job captured is dropped here, on the loop's thread.
+        drop(work);
+        self.file_end(key, JobEnd::Cancelled);
+        true
+    }
+}
+
+/// A job in the blocking pool. Dropping this changes nothing.
+pub struct Job {
+    parts: Rc<Parts>,
+    key: JobKey,
+}
+
+impl Job {
+    /// Takes the job out of the pool's queue, and says whether it could. A
+    /// job that has begun runs to its end.
+    ///
+    /// Whoever waits for it is told in the next turn, by an error that
+    /// [is aborted](JoinError::is_aborted).
+    pub fn cancel(&self) -> bool {
+        self.parts.cancel_job(self.key)
+    }
+}
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job").field("key", &self.key).finish()
+    }
+}
+
+/// A job whose result can be awaited; given by [`spawn_blocking`].
+///
+/// # Cancellation
+///
+/// Awaiting it and giving up loses nothing: the job runs on, and the handle
+/// may be awaited again.
+pub struct JobHandle<T> {
+    cell: Rc<JoinCell<T>>,
+    job: Job,
+}
+
+impl<T> JobHandle<T> {
+    /// Takes the job out of the pool's queue; see [`Job::cancel`].
+    pub fn cancel(&self) -> bool {
+        self.job.cancel()
+    }
+
+    /// Whether the job has ended, with a result or without.
+    pub fn is_finished(&self) -> bool {
+        self.cell.is_ended()
+    }
+}
+
+impl<T> Future for JobHandle<T> {
+    type Output = Result<T, JoinError>;
+
+    /// # Panics
+    ///
+    /// When polled again after it gave the result.
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.cell.poll(cx)
+    }
+}
+
+impl<T> fmt::Debug for JobHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JobHandle")
+            .field("job", &self.job.key)
+            .field("finished", &self.is_finished())
+            .finish()
+    }
+}

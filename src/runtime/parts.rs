@@ -1,0 +1,206 @@
+//! The parts of a runtime, as code on its thread sees them.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::io;
+use std::panic::Location;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use super::builder::Builder;
+use super::offload::Jobs;
+use crate::blocking::{JobKey, Pool, PoolLimits};
+use crate::executor::{self, Executor, Registration, Ticket};
+use crate::queue::TaskQueue;
+use crate::reactor::Reactor;
+use crate::time::{Clock, TimerKey, Wheel};
+
+/// What other threads may send through the task queue.
+pub(crate) enum Post {
+    Wake(Ticket),
+    Call(Box<dyn FnOnce() + Send>, &'static Location<'static>),
+    JobEnded(JobKey),
+    Stop,
+}
+
+/// A closure that the loop calls once, and where it was handed in.
+pub(super) struct Callback {
+    pub(super) call: Box<dyn FnOnce()>,
+    pub(super) place: &'static Location<'static>,
+}
+
+/// What a timer does when it is due.
+pub(super) enum Due {
+    Wake(Waker),
+    Call(Callback),
+}
+
+/// Everything a turn works on. Lives on the loop thread.
+pub(crate) struct Parts {
+    // Where work waits.
+    pub(super) door: Arc<TaskQueue<Post>>,
+    pub(super) callbacks: RefCell<VecDeque<Callback>>,
+    pub(super) executor: Rc<Executor>,
+    pub(super) wheel: RefCell<Wheel<Due>>,
+    pub(super) jobs: RefCell<Jobs>,
+
+    // Whom it waits for.
+    pub(crate) reactor: Reactor,
+    pub(super) pool: Pool,
+    pub(super) clock: Clock,
+
+    // This turn.
+    pub(super) now: Cell<Instant>,
+    /// The same in the wheel's ticks.
+    pub(super) tick: Cell<u64>,
+    /// The tick has changed since timers were last expired, or one was
+    /// filed whose time had come already.
+    pub(super) timers_may_be_due: Cell<bool>,
+    /// When the kernel was last asked, and how much ran since.
+    pub(super) asked_at: Cell<Instant>,
+    pub(super) ran_since: Cell<u32>,
+    /// What ran since has taken long.
+    pub(super) is_slow: Cell<bool>,
+    /// Operations that the running poll may still do; see `spend`.
+    pub(super) budget: Cell<u32>,
+    /// Whether senders at the door know that they must ring.
+    pub(super) parked: Cell<bool>,
+    pub(super) stopping: Cell<bool>,
+    pub(super) counts: Counts,
+
+    // Emptied in every turn, kept for their capacity.
+    pub(super) due: Cell<Vec<Due>>,
+    pub(super) posts: Cell<Vec<Post>>,
+    pub(super) woken: Cell<Vec<Waker>>,
+
+    pub(super) shutdown_timeout: Duration,
+    pub(super) registration: Registration,
+}
+
+/// Counters of the loop itself; the rooms below keep their own.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) turns: Cell<u64>,
+    pub(super) parks: Cell<u64>,
+    pub(super) polls: Cell<u64>,
+    pub(super) callbacks: Cell<u64>,
+    pub(super) timers_fired: Cell<u64>,
+    pub(super) panics: Cell<u64>,
+    pub(super) jobs: Cell<u64>,
+}
+
+/// Adds one; a counter that wraps after 580 years at 1 GHz needs no check.
+pub(super) fn count(counter: &Cell<u64>) {
+    counter.set(counter.get().wrapping_add(1));
+}
+
+/// Operations a poll may do before it is asked to let others run.
+const BUDGET: u32 = 128;
+
+impl Parts {
+    #[track_caller]
+    pub(super) fn new(builder: &Builder) -> io::Result<Self> {
+        let reactor = Reactor::new()?;
+        let door = Arc::new(TaskQueue::new(reactor.bell()));
+        let wakes = Arc::clone(&door);
+        let registration = executor::register(move |ticket| {
+            // A closed door means that the task is gone, or about to be.
+            let _ = wakes.post(Post::Wake(ticket));
+        })?;
+        let ended = Arc::clone(&door);
+        let limits = PoolLimits {
+            workers_max: builder.blocking_workers_max,
+            keep_alive: builder.blocking_keep_alive,
+            queue_max: builder.blocking_queue_max,
+            slow_max: builder.blocking_slow_max,
+        };
+        let deliver = move |key| {
+            let _ = ended.post(Post::JobEnded(key));
+        };
+        let pool = Pool::new(limits, builder.thread_name.clone(), Arc::new(deliver));
+        let clock = builder.clock.clone();
+        let now = clock.now();
+        Ok(Parts {
+            door,
+            callbacks: RefCell::default(),
+            executor: Rc::new(Executor::new(registration.number(), builder.shuffle_seed)),
+            wheel: RefCell::new(Wheel::new()),
+            jobs: RefCell::default(),
+            reactor,
+            pool,
+            clock,
+            now: Cell::new(now),
+            tick: Cell::new(0),
+            timers_may_be_due: Cell::new(false),
+            asked_at: Cell::new(now),
+            ran_since: Cell::new(0),
+            is_slow: Cell::new(false),
+            budget: Cell::new(BUDGET),
+            parked: Cell::new(true),
+            stopping: Cell::new(false),
+            counts: Counts::default(),
+            due: Cell::default(),
+            posts: Cell::default(),
+            woken: Cell::default(),
+            shutdown_timeout: builder.shutdown_timeout,
+            registration,
+        })
+    }
+
+    /// The time as of this turn: at most 8 polls old, and free of charge.
+    pub(crate) fn now(&self) -> Instant {
+        self.now.get()
+    }
+
+    /// The time by the clock, for a deadline that must not come early.
+    pub(crate) fn read_clock(&self) -> Instant {
+        self.clock.now()
+    }
+
+    /// Gives the next poll its full budget.
+    #[inline]
+    pub(super) fn renew_budget(&self) {
+        self.budget.set(BUDGET);
+    }
+
+    /// Takes one operation from the budget of the running poll. With none
+    /// left the task is queued again and told to return: a peer that sends
+    /// faster than its task reads must not hold up the rest of the loop.
+    #[inline]
+    pub(crate) fn spend(&self, cx: &Context<'_>) -> Poll<()> {
+        match self.budget.get().checked_sub(1) {
+            Some(rest) => {
+                self.budget.set(rest);
+                Poll::Ready(())
+            }
+            None => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Files a timer. One whose time has come fires in the next turn.
+    pub(super) fn insert_timer(&self, tick: u64, due: Due) -> TimerKey {
+        if tick <= self.tick.get() {
+            self.timers_may_be_due.set(true);
+        }
+        self.wheel.borrow_mut().insert(tick, due)
+    }
+
+    pub(super) fn push_callback(&self, callback: Callback) {
+        self.callbacks.borrow_mut().push_back(callback);
+    }
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts")
+            .field("executor", &self.executor)
+            .field("reactor", &self.reactor)
+            .field("door", &self.door)
+            .finish_non_exhaustive()
+    }
+}

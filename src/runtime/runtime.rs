@@ -1,0 +1,245 @@
+//! Builds and owns the parts, and turns them.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+#[cfg(not(mio_unsupported_force_poll_poll))]
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::builder::Builder;
+use super::current::{self, EnterGuard};
+use super::handle::Handle;
+use super::parts::Parts;
+use super::shutdown::ShutdownReport;
+use super::stats::Stats;
+use super::turn::Root;
+use crate::executor::JoinHandle;
+
+/// An event loop and all that it owns: tasks, timers, sockets, threads.
+///
+/// It lives on the thread that made it. What other threads hold of it is a
+/// [`Handle`]. Dropping it ends every task and waits for nothing; see
+/// [`shutdown`](Runtime::shutdown) for the patient way.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::time::Duration;
+///
+/// let mut rt = tourbillon::Runtime::new()?;
+/// let sum = rt.block_on(async {
+///     let two = tourbillon::spawn(async { 2 });
+///     tourbillon::sleep(Duration::from_millis(1)).await;
+///     two.await.unwrap() + 3
+/// });
+/// assert_eq!(sum, 5);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Runtime {
+    pub(super) parts: Rc<Parts>,
+    pub(super) is_shut_down: bool,
+}
+
+impl Runtime {
+    /// Makes a runtime with the default limits.
+    ///
+    /// # Errors
+    ///
+    /// See [`Builder::build`].
+    #[track_caller]
+    pub fn new() -> io::Result<Self> {
+        Builder::default().build()
+    }
+
+    /// Starts from the default limits to set others.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    #[track_caller]
+    pub(super) fn from_builder(builder: &Builder) -> io::Result<Self> {
+        Ok(Runtime {
+            parts: Rc::new(Parts::new(builder)?),
+            is_shut_down: false,
+        })
+    }
+
+    /// Runs the loop until `future` is ready, and returns what it gave.
+    ///
+    /// Spawned tasks run beside it. Those that are left when it returns stay
+    /// where they are, and run on when the loop is turned again.
+    ///
+    /// # Panics
+    ///
+    /// If `future` does, or if the kernel's poll fails, which means that its
+    /// descriptor was closed behind the runtime's back.
+    pub fn block_on<F: Future>(&mut self, future: F) -> F::Output {
+        let _entered = self.enter();
+        let mut output = None;
+        self.run_root(pin!(async { output = Some(future.await) }));
+        output.expect("a root that is done has left its output")
+    }
+
+    fn run_root(&mut self, future: Pin<&mut dyn Future<Output = ()>>) {
+        let mut root = Root {
+            future,
+            done: false,
+        };
+        self.parts.executor.wake_root();
+        self.parts.refresh_now();
+        loop {
+            self.parts.gather();
+            self.parts.run(Some(&mut root));
+            if root.done {
+                return;
+            }
+            if let Err(error) = self.parts.park(None) {
+                panic!("the loop cannot ask the kernel who is ready: {error}");
+            }
+        }
+    }
+
+    /// Runs the loop until [`stop`](Runtime::stop) is called.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel's poll fails.
+    pub fn run(&mut self) -> io::Result<()> {
+        let _entered = self.enter();
+        self.parts.refresh_now();
+        loop {
+            self.parts.gather();
+            self.parts.run(None);
+            if self.parts.stopping.take() {
+                return Ok(());
+            }
+            self.parts.park(None)?;
+        }
+    }
+
+    /// Makes [`run`](Runtime::run) return when it has finished the turn it
+    /// is in, or the first of the next call if none is running.
+    pub fn stop(&self) {
+        self.parts.stopping.set(true);
+    }
+
+    /// Runs one turn: gathers what is due, runs what is ready, and sleeps
+    /// until something is ready again, but no longer than `park_max`
+    /// (`None`: as long as it takes; zero: not at all).
+    ///
+    /// What became ready while it slept runs in the next turn. For a loop
+    /// inside another program, call this with zero whenever the runtime's fd
+    /// is readable or [`next_timeout`](Runtime::next_timeout) has passed.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel's poll fails.
+    pub fn turn(&mut self, park_max: Option<Duration>) -> io::Result<()> {
+        let _entered = self.enter();
+        self.parts.refresh_now();
+        self.parts.gather();
+        self.parts.run(None);
+        self.parts.park(park_max)
+    }
+
+    /// Runs turns until nothing is ready, without sleeping.
+    ///
+    /// A task that always wakes itself keeps this from returning.
+    ///
+    /// # Errors
+    ///
+    /// As [`turn`](Runtime::turn).
+    pub fn run_until_stalled(&mut self) -> io::Result<()> {
+        loop {
+            self.turn(Some(Duration::ZERO))?;
+            if self.next_timeout() != Some(Duration::ZERO) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// How long the loop could sleep if nothing came from outside: zero if
+    /// work waits, `None` if only a socket, another thread or a moved clock
+    /// can bring any.
+    ///
+    /// A host that sleeps in its own poll must sleep no longer than this.
+    pub fn next_timeout(&self) -> Option<Duration> {
+        if self.parts.work_waits() {
+            return Some(Duration::ZERO);
+        }
+        self.parts.until_next_deadline()
+    }
+
+    /// Makes this the runtime that [`spawn`](crate::spawn) and the other
+    /// free functions go to, until the guard is dropped.
+    pub fn enter(&self) -> EnterGuard<'static> {
+        current::enter(&self.parts)
+    }
+
+    /// Spawns a task; see [`spawn`](crate::spawn).
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+    {
+        self.parts.spawn(future, None)
+    }
+
+    /// What other threads may hold of this runtime.
+    pub fn handle(&self) -> Handle {
+        Handle::new(Arc::clone(&self.parts.door))
+    }
+
+    /// Counts what the loop has done so far.
+    pub fn stats(&self) -> Stats {
+        self.parts.stats()
+    }
+
+    /// Ends the runtime in order, and says what would not end; see
+    /// [`ShutdownReport`].
+    ///
+    /// New tasks are refused and those that live are dropped, then timers,
+    /// then jobs: those that wait are cancelled, those that run are given
+    /// [`Builder::shutdown_timeout`] to end.
+    pub fn shutdown(mut self) -> ShutdownReport {
+        let wait = self.parts.shutdown_timeout;
+        self.shut_down(wait)
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        if !self.is_shut_down {
+            self.shut_down(Duration::ZERO);
+        }
+    }
+}
+
+/// Readable when the loop has something to do; for a host's own poll.
+#[cfg(not(mio_unsupported_force_poll_poll))]
+impl AsFd for Runtime {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.parts.reactor.as_fd()
+    }
+}
+
+#[cfg(not(mio_unsupported_force_poll_poll))]
+impl AsRawFd for Runtime {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime")
+            .field("parts", &self.parts)
+            .finish_non_exhaustive()
+    }
+}

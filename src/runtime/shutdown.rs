@@ -1,0 +1,136 @@
+//! How a runtime ends: in order, in bounded time, and saying what did not.
+//!
+//! 1. The door closes: other threads are told that the runtime is gone.
+//! 2. Tasks are dropped with the runtime entered, round by round, since what
+//!    they drop may spawn (refused), wake (nothing) or offload (refused).
+//! 3. Callbacks and timers are dropped, uncalled.
+//! 4. Jobs that wait are cancelled; those that run get their time.
+//! 5. Completions are called: with their result if the job has ended, else
+//!    with an aborted error.
+//! 6. The runtime's number goes back. Sockets close with those who own them.
+
+use std::fmt;
+use std::panic::Location;
+use std::time::{Duration, Instant};
+
+use super::offload::JobEnd;
+use super::parts::{Parts, Post};
+use super::runtime::Runtime;
+
+/// Rounds of dropping tasks before shutdown goes on without the rest. Drops
+/// cannot spawn any more, so a second round is rare and a third unknown.
+const ROUNDS_MAX: usize = 1000;
+
+/// What [`Runtime::shutdown`] left behind.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ShutdownReport {
+    /// Tasks that were dropped before they had ended.
+    pub tasks_dropped: usize,
+    /// Jobs that had not begun, and never will.
+    pub jobs_cancelled: usize,
+    /// Jobs that run on, on threads of their own, and whose results are lost.
+    pub jobs_detached: Vec<DetachedJob>,
+}
+
+/// A job that did not end in time.
+#[derive(Clone, Copy, Debug)]
+pub struct DetachedJob {
+    /// Its type.
+    pub name: &'static str,
+    /// Where it was handed in.
+    pub place: &'static Location<'static>,
+    /// How long it had run when the runtime gave up.
+    pub ran_for: Duration,
+}
+
+impl fmt::Display for DetachedJob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, place) = (self.name, self.place);
+        write!(
+            f,
+            "job \"{name}\" (offloaded at {place}), running for {:.1?}",
+            self.ran_for
+        )
+    }
+}
+
+impl Runtime {
+    pub(super) fn shut_down(&mut self, wait: Duration) -> ShutdownReport {
+        self.is_shut_down = true;
+        let _entered = self.enter();
+        let parts = &self.parts;
+        let mut report = ShutdownReport::default();
+        let posts = parts.door.close();
+        report.tasks_dropped = parts.drop_tasks();
+        parts.drop_callbacks_and_timers();
+        parts.end_jobs(wait, posts, &mut report);
+        // A completion may have waked a task or handed in a callback.
+        parts.drop_callbacks_and_timers();
+        report
+    }
+}
+
+impl Parts {
+    fn drop_tasks(&self) -> usize {
+        self.executor.close();
+        let mut dropped = 0;
+        for _ in 0..ROUNDS_MAX {
+            let left = self.executor.take_all();
+            if left.is_empty() {
+                break;
+            }
+            dropped += left.len();
+            for (ticket, future) in left {
+                self.drop_aborted(ticket, future);
+            }
+        }
+        dropped
+    }
+
+    fn drop_callbacks_and_timers(&self) {
+        loop {
+            let callbacks = self.callbacks.take();
+            let mut timers = Vec::new();
+            self.wheel.borrow_mut().drain_all(&mut timers);
+            if callbacks.is_empty() && timers.is_empty() {
+                return;
+            }
+            for callback in callbacks {
+                self.drop_quietly("a callback that was never called", callback);
+            }
+            for timer in timers {
+                self.drop_quietly("a timer that was never due", timer);
+            }
+        }
+    }
+
+    fn end_jobs(&self, wait: Duration, posts: Vec<Post>, report: &mut ShutdownReport) {
+        for post in posts {
+            match post {
+                Post::JobEnded(key) => self.job_ended(key),
+                post => self.drop_quietly("a callback from another thread", post),
+            }
+        }
+        let closed = self.pool.shutdown(wait);
+        report.jobs_cancelled = closed.cancelled.len();
+        for (key, work) in closed.cancelled {
+            self.drop_quietly("what a cancelled job held", work);
+            self.file_end(key, JobEnd::Cancelled);
+        }
+        for job in &closed.still_running {
+            let job = DetachedJob {
+                name: job.name,
+                place: job.place,
+                ran_for: Instant::now().saturating_duration_since(job.since),
+            };
+            log::warn!("{job}: the runtime ends without it");
+            report.jobs_detached.push(job);
+            // Its completion is among those below, and finds no result.
+        }
+        // The rest ended after the door had closed, or runs on.
+        let keys = self.jobs.borrow().keys();
+        keys.into_iter().for_each(|key| self.job_ended(key));
+        self.call_completions();
+    }
+}

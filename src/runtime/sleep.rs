@@ -1,0 +1,197 @@
+//! Waiting for a point in time, and giving up at one.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use super::current::current;
+use super::parts::{Due, Parts};
+use crate::time::TimerKey;
+
+/// Waits until `delay` has passed.
+///
+/// Never ends early; late by up to two milliseconds (the wheel's tick and the
+/// kernel's rounding), plus what the loop was busy with.
+///
+/// # Cancellation
+///
+/// Dropping it takes the timer out of the wheel, in constant time.
+///
+/// # Panics
+///
+/// When no runtime is entered on this thread.
+#[track_caller]
+pub fn sleep(delay: Duration) -> Sleep {
+    let parts = current();
+    let deadline = parts.read_clock().checked_add(delay);
+    Sleep::new(parts, deadline)
+}
+
+/// Waits until the clock has passed `deadline`. One that has passed already
+/// ends at once.
+///
+/// # Cancellation
+///
+/// Dropping it takes the timer out of the wheel, in constant time.
+///
+/// # Panics
+///
+/// When no runtime is entered on this thread.
+#[track_caller]
+pub fn sleep_until(deadline: Instant) -> Sleep {
+    Sleep::new(current(), Some(deadline))
+}
+
+/// The future of [`sleep`] and [`sleep_until`]. Its deadline can be moved.
+#[must_use = "a future does nothing until it is awaited"]
+pub struct Sleep {
+    parts: Rc<Parts>,
+    /// `None` is later than any instant.
+    deadline: Option<Instant>,
+    timer: Option<TimerKey>,
+}
+
+impl Sleep {
+    pub(crate) fn new(parts: Rc<Parts>, deadline: Option<Instant>) -> Self {
+        Sleep {
+            parts,
+            deadline,
+            timer: None,
+        }
+    }
+
+    /// The point in time it waits for, if an `Instant` can name it.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// Waits for `deadline` from now on.
+    ///
+    /// To a later one this is a store; the wheel is told when the old
+    /// deadline comes. So a timeout that is pushed back with every message
+    /// costs next to nothing. Does not wake anybody: whoever moves a deadline
+    /// before now should await the sleep again.
+    #[inline]
+    pub fn reset(&mut self, deadline: Instant) {
+        self.reset_to(Some(deadline));
+    }
+
+    /// The same; `None` is later than any instant.
+    #[inline]
+    pub(crate) fn reset_to(&mut self, deadline: Option<Instant>) {
+        self.deadline = deadline;
+        if let Some(key) = self.timer {
+            let tick = deadline.map_or(u64::MAX, |at| self.parts.clock.tick_for(at));
+            if tick <= self.parts.tick.get() {
+                self.parts.timers_may_be_due.set(true);
+            }
+            self.parts.wheel.borrow_mut().move_to(key, tick);
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.deadline
+            .is_some_and(|deadline| deadline <= self.parts.now())
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.is_over() {
+            self.cancel();
+            return Poll::Ready(());
+        }
+        let parts = Rc::clone(&self.parts);
+        let mut wheel = parts.wheel.borrow_mut();
+        if let Some(Due::Wake(waker)) = self.timer.and_then(|key| wheel.get_mut(key)) {
+            if !waker.will_wake(cx.waker()) {
+                let replaced = std::mem::replace(waker, cx.waker().clone());
+                // A foreign waker may run code when dropped.
+                drop(wheel);
+                drop(replaced);
+            }
+            return Poll::Pending;
+        }
+        drop(wheel);
+        let tick = self
+            .deadline
+            .map_or(u64::MAX, |at| parts.clock.tick_for(at));
+        self.timer = Some(parts.insert_timer(tick, Due::Wake(cx.waker().clone())));
+        Poll::Pending
+    }
+}
+
+impl Sleep {
+    fn cancel(&mut self) {
+        if let Some(key) = self.timer.take() {
+            let timer = self.parts.wheel.borrow_mut().cancel(key);
+            // With the wheel released: see above.
+            drop(timer);
+        }
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        self.cancel();
+    }
+}
+
+impl fmt::Debug for Sleep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sleep")
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Awaits `future`, but gives up once `limit` has passed.
+///
+/// The future is polled before the clock is looked at, so one that is ready
+/// in time always wins.
+///
+/// # Errors
+///
+/// [`Elapsed`] if the time ran out; the future has been dropped by then.
+///
+/// # Cancellation
+///
+/// Dropping it drops `future`.
+///
+/// # Panics
+///
+/// When no runtime is entered on the thread that polls it.
+pub async fn timeout<F: Future>(limit: Duration, future: F) -> Result<F::Output, Elapsed> {
+    let mut future = pin!(future);
+    let mut sleep = sleep(limit);
+    poll_fn(move |cx| {
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return Poll::Ready(Ok(output));
+        }
+        Pin::new(&mut sleep).poll(cx).map(|()| Err(Elapsed))
+    })
+    .await
+}
+
+/// An operation took longer than the limit set by [`timeout`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elapsed;
+
+impl fmt::Display for Elapsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the time limit passed before the operation ended")
+    }
+}
+
+impl std::error::Error for Elapsed {}
+
+impl From<Elapsed> for std::io::Error {
+    fn from(elapsed: Elapsed) -> Self {
+        std::io::Error::new(std::io::ErrorKind::TimedOut, elapsed)
+    }
+}

@@ -1,0 +1,115 @@
+//! Tasks: futures that the loop polls beside each other.
+
+use std::borrow::Cow;
+use std::future::Future;
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use super::current::current;
+use super::parts::Parts;
+use crate::executor::JoinHandle;
+
+/// Spawns `future` as a task of the current runtime.
+///
+/// It is polled first in the next turn, after all that was ready before. It
+/// need not be `Send`. Its name is its type; see [`spawn_named`] for another.
+/// The task runs whether or not the handle is awaited.
+///
+/// # Panics
+///
+/// When no runtime is entered on this thread.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::{cell::Cell, rc::Rc};
+///
+/// let mut rt = tourbillon::Runtime::new()?;
+/// let count = Rc::new(Cell::new(0));
+/// let shared = Rc::clone(&count);
+/// rt.block_on(async {
+///     tourbillon::spawn(async move { shared.set(shared.get() + 1) }).await.unwrap();
+/// });
+/// assert_eq!(count.get(), 1);
+/// # Ok(())
+/// # }
+/// ```
+#[track_caller]
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+{
+    spawn_at(future, None, Location::caller())
+}
+
+/// Spawns `future` as a task that carries `name` in logs.
+///
+/// # Panics
+///
+/// When no runtime is entered on this thread.
+#[track_caller]
+pub fn spawn_named<F>(name: impl Into<Cow<'static, str>>, future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+{
+    spawn_at(future, Some(name.into()), Location::caller())
+}
+
+#[track_caller]
+pub(super) fn spawn_at<F>(
+    future: F,
+    name: Option<Cow<'static, str>>,
+    place: &'static Location<'static>,
+) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+{
+    current().executor.spawn(future, name, place)
+}
+
+impl Parts {
+    #[track_caller]
+    pub(super) fn spawn<F>(
+        &self,
+        future: F,
+        name: Option<Cow<'static, str>>,
+    ) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+    {
+        self.executor.spawn(future, name, Location::caller())
+    }
+}
+
+/// Lets everything else that is ready run first.
+///
+/// The kernel is asked now and then while tasks yield, not at each yield.
+///
+/// # Cancellation
+///
+/// Dropping it has no effect.
+pub fn yield_now() -> YieldNow {
+    YieldNow { yielded: false }
+}
+
+/// The future of [`yield_now`].
+#[derive(Debug)]
+#[must_use = "a future does nothing until it is awaited"]
+pub struct YieldNow {
+    yielded: bool,
+}
+
+impl Future for YieldNow {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.yielded {
+            return Poll::Ready(());
+        }
+        self.yielded = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}

@@ -1,0 +1,67 @@
+//! What the loop has done so far.
+
+use super::parts::Parts;
+
+/// Counters of a [`Runtime`](crate::Runtime), from its start to now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Turns begun.
+    pub turns: u64,
+    /// Times the kernel was asked who is ready.
+    pub parks: u64,
+    /// Polls of tasks and of the future in `block_on`.
+    pub polls: u64,
+    /// Wakes that found their task, on the loop's thread or from another.
+    pub wakes: u64,
+    /// Callbacks called.
+    pub callbacks: u64,
+    /// Tasks spawned.
+    pub tasks_spawned: u64,
+    /// Tasks that live now.
+    pub tasks_alive: usize,
+    /// Timers that came due.
+    pub timers_fired: u64,
+    /// Timers that wait now.
+    pub timers_waiting: usize,
+    /// Jobs handed to the blocking pool.
+    pub jobs: u64,
+    /// Jobs that wait for a worker now.
+    pub jobs_queued: usize,
+    /// Jobs that run now.
+    pub jobs_running: usize,
+    /// Threads of the pool now.
+    pub workers: usize,
+    /// Sockets and other sources registered now.
+    pub sources: usize,
+    /// Events that came after their source was closed, and were dropped.
+    pub late_events: u64,
+    /// Panics caught: tasks, callbacks and what they dropped.
+    pub panics: u64,
+}
+
+impl Parts {
+    pub(super) fn stats(&self) -> Stats {
+        let (tasks_alive, tasks_spawned, wakes) = self.executor.counts();
+        let (sources, late_events) = self.reactor.counts();
+        let pool = self.pool.stats();
+        Stats {
+            turns: self.counts.turns.get(),
+            parks: self.counts.parks.get(),
+            polls: self.counts.polls.get(),
+            wakes,
+            callbacks: self.counts.callbacks.get(),
+            tasks_spawned,
+            tasks_alive,
+            timers_fired: self.counts.timers_fired.get(),
+            timers_waiting: self.wheel.borrow().len(),
+            jobs: self.counts.jobs.get(),
+            jobs_queued: pool.queued,
+            jobs_running: pool.running,
+            workers: pool.workers,
+            sources,
+            late_events,
+            panics: self.counts.panics.get(),
+        }
+    }
+}
