@@ -10,18 +10,18 @@ use std::thread;
 use std::time::Instant;
 
 /// What a worker runs: a closure that has already been told where its result goes.
-pub type Work = Box<dyn FnOnce() + Send>;
+pub(crate) type Work = Box<dyn FnOnce() + Send>;
 
 /// Names one job between the pool and its caller.
 ///
 /// The caller chooses it, as a rule a slab index with a generation, and keeps it unique among the
 /// jobs that wait or run. Two jobs under one key both run, but only the younger can be cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct JobKey(pub u64);
+pub(crate) struct JobKey(pub u64);
 
 /// The queue a job waits in. Each is first in, first out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Lane {
+pub(crate) enum Lane {
     /// Work that ends by itself soon: files, compression, a query.
     #[default]
     Normal,
@@ -33,7 +33,7 @@ pub enum Lane {
 
 /// A job that a worker is running now.
 #[derive(Clone, Debug)]
-pub struct RunningJob {
+pub(crate) struct RunningJob {
     /// The key it was submitted under.
     pub key: JobKey,
     /// Its name, or the type of its closure.
@@ -49,14 +49,14 @@ pub struct RunningJob {
 /// Keep it until the job's key is delivered, even if nobody wants the result any more: the last
 /// owner drops the result, and if that is the worker, then the result is dropped on the worker's
 /// thread.
-pub struct Outcome<T>(pub(super) Arc<Mutex<Option<thread::Result<T>>>>);
+pub(crate) struct Outcome<T>(pub(super) Arc<Mutex<Option<thread::Result<T>>>>);
 
 impl<T> Outcome<T> {
     /// Takes the result: `None` before the job has ended, after the first take, and for ever if the
     /// job was cancelled.
     ///
     /// `Err` holds the payload of the panic that ended the job.
-    pub fn take(&self) -> Option<thread::Result<T>> {
+    pub(crate) fn take(&self) -> Option<thread::Result<T>> {
         // The lock covers a move in and a move out and no user code, so it cannot be poisoned by
         // one.
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -72,7 +72,7 @@ impl<T> fmt::Debug for Outcome<T> {
 /// Splits a closure into the work a worker runs and the outcome the caller keeps.
 ///
 /// A panic of `f`, or of what it captured while that is dropped, becomes the `Err` of the outcome.
-pub fn job<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> (Work, Outcome<T>) {
+pub(crate) fn job<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> (Work, Outcome<T>) {
     let slot = Arc::new(Mutex::new(None));
     let outcome = Outcome(Arc::clone(&slot));
     let work = move || {

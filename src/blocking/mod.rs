@@ -35,5 +35,5 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-pub use job::{JobKey, Lane, Outcome, RunningJob, Work, job};
-pub use pool::{Pool, PoolLimits, PoolStats, Refused, Shutdown};
+pub(crate) use job::{JobKey, Lane, job};
+pub(crate) use pool::{Pool, PoolLimits, Refused};

@@ -17,7 +17,7 @@ use super::worker::{Ledger, Workshop, discard};
 
 /// How large a pool may grow.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PoolLimits {
+pub(crate) struct PoolLimits {
     /// Most threads at a time; at least 1 is used. Default: twice the cores, but 4 at most, because
     /// more threads than that take time from the loop rather than from the disk (libuv chose 4 as
     /// well).
@@ -34,7 +34,7 @@ pub struct PoolLimits {
 
 impl PoolLimits {
     /// The default limits for a pool of `workers_max` threads.
-    pub fn with_workers(workers_max: usize) -> Self {
+    pub(crate) fn with_workers(workers_max: usize) -> Self {
         let workers_max = workers_max.max(1);
         Self {
             workers_max,
@@ -55,7 +55,7 @@ impl Default for PoolLimits {
 /// A pool in numbers, all of one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct PoolStats {
+pub(crate) struct PoolStats {
     /// Jobs that wait for a worker.
     pub queued: usize,
     /// Jobs that run.
@@ -71,7 +71,7 @@ pub struct PoolStats {
 }
 
 /// Why a job was not taken; it hands the work back, to be dropped or kept by the caller.
-pub enum Refused {
+pub(crate) enum Refused {
     /// Every worker is busy and [`queue_max`](PoolLimits::queue_max) jobs wait.
     Full(Work),
     /// The pool has been shut down.
@@ -82,7 +82,7 @@ pub enum Refused {
 
 impl Refused {
     /// Gives the work back.
-    pub fn into_work(self) -> Work {
+    pub(crate) fn into_work(self) -> Work {
         match self {
             Self::Full(work) | Self::Closed(work) | Self::NoThread(_, work) => work,
         }
@@ -124,7 +124,7 @@ impl Error for Refused {
 }
 
 /// What a shutdown leaves behind.
-pub struct Shutdown {
+pub(crate) struct Shutdown {
     /// Jobs that never ran, oldest first. Their captured values are dropped by whoever drops these.
     pub cancelled: Vec<(JobKey, Work)>,
     /// Jobs that did not end in time. Their threads are detached: they finish, deliver, and leave.
@@ -154,7 +154,7 @@ pub(super) type Spawn = dyn Fn(String, Work) -> io::Result<()> + Send + Sync;
 ///
 /// Dropping it is a [`shutdown`](Self::shutdown) that waits for nothing: jobs that wait are dropped
 /// unrun, in the dropping thread; jobs that run finish on detached threads.
-pub struct Pool {
+pub(crate) struct Pool {
     workshop: Arc<Workshop>,
     workers_max: usize,
     queue_max: Option<usize>,
@@ -169,7 +169,7 @@ impl Pool {
     /// `deliver` is called once for each job that ran, on the worker's thread, with no lock held.
     /// It should only pass the key on, since its worker takes no other job meanwhile. It is still
     /// called for jobs that end after a shutdown.
-    pub fn new(
+    pub(crate) fn new(
         limits: PoolLimits,
         thread_name: String,
         deliver: Arc<dyn Fn(JobKey) + Send + Sync>,
@@ -209,7 +209,7 @@ impl Pool {
     ///
     /// [`Refused`] gives the work back: the pool is full or closed, or has no thread and cannot get
     /// one.
-    pub fn submit(
+    pub(crate) fn submit(
         &self,
         key: JobKey,
         lane: Lane,
@@ -269,12 +269,12 @@ impl Pool {
     /// Takes back a job that still waits; `None` once a worker has it, and for a key unknown.
     ///
     /// The work comes back unrun, so its captured values are dropped here and not on a worker.
-    pub fn cancel(&self, key: JobKey) -> Option<Work> {
+    pub(crate) fn cancel(&self, key: JobKey) -> Option<Work> {
         self.workshop.lock().lanes.take(key).map(|job| job.work)
     }
 
     /// Counts jobs and threads.
-    pub fn stats(&self) -> PoolStats {
+    pub(crate) fn stats(&self) -> PoolStats {
         let ledger = self.workshop.lock();
         PoolStats {
             queued: ledger.lanes.waiting(),
@@ -287,7 +287,7 @@ impl Pool {
     }
 
     /// Lists the jobs that run now, longest first.
-    pub fn running(&self) -> Vec<RunningJob> {
+    pub(crate) fn running(&self) -> Vec<RunningJob> {
         let mut running = self.workshop.lock().running.clone();
         running.sort_by_key(|job| job.since);
         running
@@ -298,7 +298,7 @@ impl Pool {
     ///
     /// Further submits are refused. It blocks the caller until the last worker has delivered and
     /// left, or `wait` is over. Calling it again only waits again.
-    pub fn shutdown(&self, wait: Duration) -> Shutdown {
+    pub(crate) fn shutdown(&self, wait: Duration) -> Shutdown {
         let asked = Instant::now();
         let mut ledger = self.workshop.lock();
         ledger.closed = true;

@@ -198,6 +198,7 @@ impl Parts {
 impl std::fmt::Debug for Parts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Parts")
+            .field("number", &self.registration.number())
             .field("executor", &self.executor)
             .field("reactor", &self.reactor)
             .field("door", &self.door)

@@ -9,7 +9,7 @@ use std::io;
 /// It exists because `io::Error` holds either a number or a text; this holds both. [`raw_os_error`]
 /// finds the number again.
 #[derive(Debug)]
-pub struct NamedError {
+pub(crate) struct NamedError {
     attempt: String,
     source: io::Error,
     remedy: Option<&'static str>,
@@ -46,7 +46,7 @@ impl Error for NamedError {
 }
 
 /// The number the kernel gave, also from inside of a [`NamedError`].
-pub fn raw_os_error(error: &io::Error) -> Option<i32> {
+pub(crate) fn raw_os_error(error: &io::Error) -> Option<i32> {
     error.raw_os_error().or_else(|| {
         let named = error.get_ref()?.downcast_ref::<NamedError>()?;
         named.source.raw_os_error()
@@ -56,12 +56,12 @@ pub fn raw_os_error(error: &io::Error) -> Option<i32> {
 /// Whether the process (`EMFILE`) or the machine (`ENFILE`) has no file descriptor left.
 ///
 /// A listener that fails so stays readable, so a loop must not simply try again: it would spin.
-pub fn is_out_of_descriptors(error: &io::Error) -> bool {
+pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
     matches!(raw_os_error(error), Some(libc::EMFILE | libc::ENFILE))
 }
 
 /// Whether the kernel lacks descriptors or memory: try again later, with less.
-pub fn is_resource_exhausted(error: &io::Error) -> bool {
+pub(crate) fn is_resource_exhausted(error: &io::Error) -> bool {
     is_out_of_descriptors(error)
         || matches!(raw_os_error(error), Some(libc::ENOBUFS | libc::ENOMEM))
 }
@@ -71,7 +71,7 @@ pub fn is_resource_exhausted(error: &io::Error) -> bool {
 ///
 /// Linux hands errors that already wait on the new socket to `accept`, and accept(2) asks to treat
 /// them "like `EAGAIN` by retrying". `EPERM` is a firewall's word about this peer.
-pub fn is_peer_gone_on_accept(error: &io::Error) -> bool {
+pub(crate) fn is_peer_gone_on_accept(error: &io::Error) -> bool {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     if raw_os_error(error) == Some(libc::ENONET) {
         return true;

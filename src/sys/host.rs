@@ -1,7 +1,6 @@
-//! What the process was given by its host: descriptors, a terminal.
+//! What the process was given by its host: how many descriptors it may have.
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
 
 use super::fault::NamedError;
 
@@ -14,7 +13,7 @@ use super::fault::NamedError;
 /// # Errors
 ///
 /// Fails if the system refuses, with the limit unchanged.
-pub fn raise_fd_limit() -> io::Result<u64> {
+pub(crate) fn raise_fd_limit() -> io::Result<u64> {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,
@@ -55,19 +54,4 @@ fn widen(limit: libc::rlim_t) -> u64 {
 #[cfg(not(target_os = "freebsd"))]
 fn widen(limit: libc::rlim_t) -> u64 {
     limit
-}
-
-/// How many columns the terminal at `fd` has; `None` if it is no terminal or does not know.
-pub fn terminal_width(fd: BorrowedFd<'_>) -> Option<u16> {
-    let mut size = libc::winsize {
-        ws_row: 0,
-        ws_col: 0,
-        ws_xpixel: 0,
-        ws_ypixel: 0,
-    };
-    // SAFETY: TIOCGWINSZ writes one winsize through its third argument, which points to one that
-    // lives here; the descriptor is open for as long as it is borrowed.
-    let answer = unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCGWINSZ, &raw mut size) };
-    // A terminal without a known size, such as a serial line, answers 0.
-    (answer == 0 && size.ws_col > 0).then_some(size.ws_col)
 }

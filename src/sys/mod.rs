@@ -4,7 +4,7 @@
 //!   signal   SIGINT ──▶ handler ──▶ pending bit + one byte ──▶ a readable fd ──▶ Signal
 //!   socket   listen with a backlog, shared ports, keep-alive probes, linger
 //!   fault    which errors of the kernel mean "go on", and which "no descriptors left"
-//!   host     how many descriptors this process may have, how wide its terminal is
+//!   host     how many descriptors this process may have
 //! ```
 //!
 //! Every function here wraps a call of a few lines, checks what it returns, and gives a type of the
@@ -23,12 +23,11 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
-pub use fault::{
-    NamedError, is_out_of_descriptors, is_peer_gone_on_accept, is_resource_exhausted, raw_os_error,
+pub(crate) use fault::{is_peer_gone_on_accept, is_resource_exhausted};
+pub(crate) use host::raise_fd_limit;
+pub use signal::Signal;
+pub(crate) use signal::SignalPipe;
+pub(crate) use socket::{
+    ACCEPTED_INHERIT_NODELAY, keepalive, listen, set_keepalive, set_linger,
 };
-pub use host::{raise_fd_limit, terminal_width};
-pub use signal::{Signal, SignalPipe};
-pub use socket::{
-    ACCEPTED_INHERIT_NODELAY, Keepalive, ListenOptions, keepalive, listen, set_keepalive,
-    set_linger,
-};
+pub use socket::{Keepalive, ListenOptions};

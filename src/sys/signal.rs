@@ -153,7 +153,7 @@ struct Handled {
 /// most 32 descriptors this way. After a fork without exec, parent and child share the pipes, and a
 /// child that wants signals has to go through exec first.
 #[derive(Debug)]
-pub struct SignalPipe {
+pub(crate) struct SignalPipe {
     row: usize,
     wanted: u32,
 }
@@ -165,7 +165,7 @@ impl SignalPipe {
     ///
     /// Fails for an empty list, if 16 listeners live already, or if the process is out of
     /// descriptors; nothing has changed then.
-    pub fn new(signals: &[Signal]) -> io::Result<Self> {
+    pub(crate) fn new(signals: &[Signal]) -> io::Result<Self> {
         let wanted = signals.iter().fold(0, |bits, signal| bits | signal.bit());
         if wanted == 0 {
             let message = "a signal listener has to listen for at least one signal";
@@ -205,7 +205,7 @@ impl SignalPipe {
     /// # Errors
     ///
     /// Those of reading a pipe, of which none is known to occur.
-    pub fn read(&self) -> io::Result<Option<Signal>> {
+    pub(crate) fn read(&self) -> io::Result<Option<Signal>> {
         let row = &ROWS[self.row];
         loop {
             if let Some(signal) = row.take_pending() {

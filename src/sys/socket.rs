@@ -15,7 +15,7 @@ use super::fault::NamedError;
 ///
 /// Linux copies it (a test here holds that). The BSD and macOS kernels appear to do the same, but
 /// do not document it and nobody has tested it here: there, set it on each accepted socket.
-pub const ACCEPTED_INHERIT_NODELAY: bool = cfg!(target_os = "linux");
+pub(crate) const ACCEPTED_INHERIT_NODELAY: bool = cfg!(target_os = "linux");
 
 /// How to listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl Default for ListenOptions {
 ///
 /// The error names the address and, for the usual mistakes, the remedy;
 /// [`raw_os_error`](super::raw_os_error) finds the number of the kernel's in it.
-pub fn listen(addr: SocketAddr, options: &ListenOptions) -> io::Result<TcpListener> {
+pub(crate) fn listen(addr: SocketAddr, options: &ListenOptions) -> io::Result<TcpListener> {
     bind_and_listen(addr, options).map_err(|error| {
         let remedy = match error.raw_os_error() {
             Some(libc::EADDRINUSE) => Some("another socket listens there, choose another port"),
@@ -202,7 +202,7 @@ const KEEPALIVE_IDLE: c_int = libc::TCP_KEEPIDLE;
 ///
 /// Linux refuses more than 32767 seconds and more than 127 probes. Whether the socket probes at all
 /// is unchanged then.
-pub fn set_keepalive(fd: BorrowedFd<'_>, keepalive: Option<Keepalive>) -> io::Result<()> {
+pub(crate) fn set_keepalive(fd: BorrowedFd<'_>, keepalive: Option<Keepalive>) -> io::Result<()> {
     if let Some(Keepalive {
         idle,
         interval,
@@ -230,7 +230,7 @@ pub fn set_keepalive(fd: BorrowedFd<'_>, keepalive: Option<Keepalive>) -> io::Re
 /// # Errors
 ///
 /// Fails if `fd` is no TCP socket.
-pub fn keepalive(fd: BorrowedFd<'_>) -> io::Result<Option<Keepalive>> {
+pub(crate) fn keepalive(fd: BorrowedFd<'_>) -> io::Result<Option<Keepalive>> {
     if int_option(fd, libc::SOL_SOCKET, libc::SO_KEEPALIVE)? == 0 {
         return Ok(None);
     }
@@ -257,7 +257,7 @@ const LINGER_SECONDS: c_int = libc::SO_LINGER;
 /// # Errors
 ///
 /// Fails if `fd` is no socket.
-pub fn set_linger(fd: BorrowedFd<'_>, linger: Option<Duration>) -> io::Result<()> {
+pub(crate) fn set_linger(fd: BorrowedFd<'_>, linger: Option<Duration>) -> io::Result<()> {
     let option = libc::linger {
         l_onoff: c_int::from(linger.is_some()),
         l_linger: linger.map_or(0, whole_seconds),

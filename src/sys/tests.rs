@@ -13,6 +13,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 
+use super::fault::{is_out_of_descriptors, raw_os_error};
 use super::*;
 
 const ALONE: &str = "TOURBILLON_TEST_ALONE";

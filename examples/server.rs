@@ -1,0 +1,174 @@
+//! The reference server: what load, conformance and fault tests talk to.
+//!
+//! Run:    cargo run --release --example server -- --port 8000
+//! Shows:  every limit as an option, and a route for each kind of work.
+//! Next:   src/server/mod.rs, or examples/blocking_vs_offloaded.
+
+use std::env;
+use std::error::Error;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use tourbillon::server::{Body, Config, Request, Response, Router, Status, blocking, serve};
+
+const USAGE: &str = "\
+usage: server [OPTION VALUE]...
+
+  --port N                 where to listen on 127.0.0.1; also the variable PORT; 0 takes a free one
+  --address A:P            where to listen, in full
+  --backlog N              connections the kernel completes before they are accepted
+  --connections-max N      connections open at once
+  --head-bytes-max N       longest request head
+  --target-bytes-max N     longest request target
+  --headers-max N          most header fields in a request
+  --body-bytes-max N       longest request body
+  --head-timeout T         from the first byte of a head to its last (10s, 500ms)
+  --body-timeout T         between two reads of a body
+  --keep-alive T           between an answer and the next request
+  --write-timeout T        between two writes that the client takes in
+  --half-close-timeout T   for a handler whose client has closed its sending side
+  --linger-timeout T       for bytes nobody wants after a final answer
+  --graceful-timeout T     for running requests once told to stop
+  --access-log on|off      a line for each response";
+
+fn main() -> ExitCode {
+    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
+    let config = match parse(env::args().skip(1)) {
+        Ok(Some(config)) => config,
+        Ok(None) => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            eprintln!("{error}\n\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match serve(app(), config) {
+        Ok(()) => ExitCode::SUCCESS,
+        // The server has logged why.
+        Err(_) => ExitCode::from(3),
+    }
+}
+
+fn app() -> Router {
+    Router::new()
+        .get("/", async |_| Response::typed("text/plain", b"Hello, World!"))
+        .get("/json", async |_| {
+            Response::typed("application/json", br#"{"message":"Hello, World!"}"#)
+        })
+        .get("/ping", async |_| "pong")
+        .post("/echo", echo)
+        .get("/slow", slow)
+        .get("/bytes", bytes)
+        .get("/panic", async |_| -> &str { panic!("asked to") })
+        .get("/bad-practice", async |_| heavy_work())
+        .get("/good-practice", blocking(|_| heavy_work()))
+}
+
+/// Streams the request's body back.
+async fn echo(request: Request) -> Response {
+    let mut body = request.into_body();
+    let body = Body::stream(async move |mut writer| {
+        while let Some(piece) = body.chunk().await? {
+            writer.write(piece).await?;
+        }
+        Ok(())
+    });
+    Response::new(Status::OK).with_body(body)
+}
+
+/// Takes its time without holding the loop.
+async fn slow(request: Request) -> Result<String, Status> {
+    let ms = number(&request, "ms", 1000)?;
+    tourbillon::sleep(Duration::from_millis(ms)).await;
+    Ok(format!("slept {ms} ms"))
+}
+
+/// Streams as many bytes as are asked for.
+async fn bytes(request: Request) -> Result<Body, Status> {
+    let count = number(&request, "n", 16 * 1024 * 1024)?;
+    Ok(Body::sized_stream(count, async move |mut writer| {
+        let piece = [b'x'; 16 * 1024];
+        let mut left = count;
+        while left > 0 {
+            let now = left.min(piece.len() as u64);
+            writer.write(&piece[..now as usize]).await?;
+            left -= now;
+        }
+        Ok(())
+    }))
+}
+
+fn number(request: &Request, name: &str, default: u64) -> Result<u64, Status> {
+    match request.query_value(name) {
+        Some(text) => text.parse().map_err(|_| Status::BAD_REQUEST),
+        None => Ok(default),
+    }
+}
+
+/// Computes for about 200 ms, and so holds whatever thread it runs on.
+fn heavy_work() -> String {
+    let begin = Instant::now();
+    let mut sum = 0_u64;
+    while begin.elapsed() < Duration::from_millis(200) {
+        sum = (0..10_000).fold(sum, |sum, n| sum.rotate_left(5) ^ n);
+    }
+    format!("done: {sum}")
+}
+
+/// Reads the options. `None` is a call for help.
+fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Config>, Box<dyn Error>> {
+    let mut config = Config::default();
+    if let Ok(port) = env::var("PORT") {
+        let port = port.parse().map_err(|_| format!("PORT={port} is no port"))?;
+        config.address.set_port(port);
+    }
+    while let Some(option) = args.next() {
+        if option == "--help" || option == "-h" {
+            return Ok(None);
+        }
+        let value = args.next().ok_or_else(|| format!("{option} needs a value"))?;
+        set(&mut config, &option, &value).map_err(|why| format!("{option} {value}: {why}"))?;
+    }
+    Ok(Some(config))
+}
+
+fn set(config: &mut Config, option: &str, value: &str) -> Result<(), Box<dyn Error>> {
+    let limits = &mut config.limits;
+    match option {
+        "--port" => config.address.set_port(value.parse()?),
+        "--address" => config.address = value.parse()?,
+        "--backlog" => config.backlog = value.parse()?,
+        "--connections-max" => config.connections_max = value.parse()?,
+        "--head-bytes-max" => limits.head_bytes_max = value.parse()?,
+        "--target-bytes-max" => limits.target_bytes_max = value.parse()?,
+        "--headers-max" => limits.headers_max = value.parse()?,
+        "--body-bytes-max" => limits.body_bytes_max = value.parse()?,
+        "--head-timeout" => config.head_timeout = time(value)?,
+        "--body-timeout" => config.body_timeout = time(value)?,
+        "--keep-alive" => config.keep_alive = time(value)?,
+        "--write-timeout" => config.write_timeout = time(value)?,
+        "--half-close-timeout" => config.half_close_timeout = time(value)?,
+        "--linger-timeout" => config.linger_timeout = time(value)?,
+        "--graceful-timeout" => config.graceful_timeout = time(value)?,
+        "--access-log" => {
+            config.access_log = match value {
+                "on" => true,
+                "off" => false,
+                _ => return Err("on or off is expected".into()),
+            }
+        }
+        _ => return Err("there is no such option".into()),
+    }
+    Ok(())
+}
+
+/// Reads `10s` or `500ms`.
+fn time(text: &str) -> Result<Duration, Box<dyn Error>> {
+    if let Some(ms) = text.strip_suffix("ms") {
+        return Ok(Duration::from_millis(ms.parse()?));
+    }
+    let seconds = text.strip_suffix('s').ok_or("a time such as 10s or 500ms is expected")?;
+    Ok(Duration::try_from_secs_f64(seconds.parse()?)?)
+}

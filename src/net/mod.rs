@@ -1,0 +1,21 @@
+//! Sockets that futures can await.
+//!
+//! ```text
+//!   read ──▶ is it ready? ──yes──▶ try the system call ──▶ bytes
+//!                │ no                    │ would block
+//!                ▼                       ▼
+//!             wait for the reactor ◀── note that it is not ready
+//! ```
+//!
+//! Try, then wait, then try again. A socket belongs to the runtime that was
+//! entered when it was made, and never leaves that thread.
+
+mod listener;
+mod stream;
+mod split;
+
+pub use crate::reactor::PeerState;
+pub use crate::sys::{Keepalive, ListenOptions};
+pub use listener::TcpListener;
+pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
+pub use stream::TcpStream;

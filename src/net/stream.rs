@@ -1,0 +1,400 @@
+//! A TCP connection.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::poll_fn;
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
+use crate::reactor::{Direction, PeerState, Token};
+use crate::runtime::{Parts, current};
+use crate::sys::{self, Keepalive};
+
+/// A TCP connection, read and written by awaiting.
+///
+/// Dropping it closes it. Its options are the kernel's defaults, except that
+/// connections accepted by a [`TcpListener`](super::TcpListener) have
+/// Nagle's algorithm off.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::net::{TcpListener, TcpStream};
+///
+/// let mut rt = tourbillon::Runtime::new()?;
+/// rt.block_on(async {
+///     let mut listener = TcpListener::bind("127.0.0.1:0".parse().unwrap())?;
+///     let mut client = TcpStream::connect(listener.local_addr()?).await?;
+///     let (mut server, _) = listener.accept().await?;
+///     client.write_all(b"tick").await?;
+///     let mut buf = [0; 4];
+///     server.read_exact(&mut buf).await?;
+///     assert_eq!(&buf, b"tick");
+///     Ok(())
+/// })
+/// # }
+/// ```
+pub struct TcpStream {
+    /// In a cell because mio wants `&mut` to change an interest. Borrowed
+    /// for one system call at a time.
+    io: RefCell<mio::net::TcpStream>,
+    token: Token,
+    parts: Rc<Parts>,
+}
+
+impl TcpStream {
+    /// Connects to `address`.
+    ///
+    /// # Errors
+    ///
+    /// What connect(2) says: refused, unreachable, timed out, ...
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future closes the socket.
+    pub async fn connect(address: SocketAddr) -> io::Result<Self> {
+        let io = mio::net::TcpStream::connect(address)?;
+        let stream = Self::register(current(), io, true)?;
+        poll_fn(|cx| stream.poll_connected(cx)).await?;
+        Ok(stream)
+    }
+
+    /// Takes over a connection made elsewhere, and makes it non-blocking.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel's poll does not take it.
+    ///
+    /// # Panics
+    ///
+    /// When no runtime is entered on this thread.
+    #[track_caller]
+    pub fn from_std(stream: std::net::TcpStream) -> io::Result<Self> {
+        let parts = current();
+        stream.set_nonblocking(true)?;
+        let io = mio::net::TcpStream::from_std(stream);
+        let stream = Self::register(parts, io, false)?;
+        // Data that came before is announced by no later event on kqueue.
+        stream.parts.reactor.assume_readable(stream.token);
+        Ok(stream)
+    }
+
+    /// Gives the connection away, blocking again. Unread data stays in it.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel's poll or the socket refuses the change.
+    pub fn into_std(self) -> io::Result<std::net::TcpStream> {
+        let duplicate = self.as_owned_fd()?;
+        let stream = std::net::TcpStream::from(duplicate);
+        self.parts
+            .reactor
+            .release(self.token, &mut *self.io.borrow_mut())?;
+        stream.set_nonblocking(false)?;
+        Ok(stream)
+    }
+
+    pub(super) fn register(
+        parts: Rc<Parts>,
+        mut io: mio::net::TcpStream,
+        connecting: bool,
+    ) -> io::Result<Self> {
+        let token = parts.reactor.register(&mut io, connecting)?;
+        Ok(TcpStream {
+            io: RefCell::new(io),
+            token,
+            parts,
+        })
+    }
+
+    /// Reads what has arrived into `buf`, waiting until something has.
+    /// Returns how many bytes; zero means that the peer sends no more (or
+    /// that `buf` is empty).
+    ///
+    /// # Errors
+    ///
+    /// What recv(2) says.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future loses no byte.
+    pub async fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        poll_fn(|cx| self.poll_recv(cx, buf)).await
+    }
+
+    /// Fills `buf`.
+    ///
+    /// # Errors
+    ///
+    /// `UnexpectedEof` if the peer closes first; else what recv(2) says.
+    ///
+    /// # Cancellation
+    ///
+    /// Bytes read so far are in `buf`, but how many is lost.
+    pub async fn read_exact(&mut self, buf: &mut [u8]) -> io::Result<()> {
+        split::read_exact(self, buf).await
+    }
+
+    /// Writes as much of `buf` as fits, waiting until something does.
+    /// Returns how many bytes were taken.
+    ///
+    /// # Errors
+    ///
+    /// What send(2) says. A broken connection is an error, never a signal.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future before it is ready has written nothing.
+    pub async fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        poll_fn(|cx| self.poll_send(cx, buf)).await
+    }
+
+    /// Writes all of `buf`.
+    ///
+    /// # Errors
+    ///
+    /// What send(2) says.
+    ///
+    /// # Cancellation
+    ///
+    /// Some of `buf` may have been written, and how much is lost.
+    pub async fn write_all(&mut self, buf: &[u8]) -> io::Result<()> {
+        split::write_all(self, buf).await
+    }
+
+    /// Writes from several buffers in one system call. Returns how many
+    /// bytes were taken.
+    ///
+    /// # Errors
+    ///
+    /// What writev(2) says.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future before it is ready has written nothing.
+    pub async fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        poll_fn(|cx| self.poll_send_vectored(cx, bufs)).await
+    }
+
+    /// Splits it into a reading and a writing half that borrow it.
+    pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+        split::borrowed(self)
+    }
+
+    /// Splits it into a reading and a writing half for two tasks. Dropping
+    /// the writing half tells the peer that no more will come.
+    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        split::owned(self)
+    }
+
+    /// Closes one direction, or both. Closing the writing one is how the
+    /// peer learns that no more will come, while it can still answer.
+    ///
+    /// # Errors
+    ///
+    /// `NotConnected` if the peer has reset the connection.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.io.borrow().shutdown(how)
+    }
+
+    /// The peer's address.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is gone.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.io.borrow().peer_addr()
+    }
+
+    /// The address at this end.
+    ///
+    /// # Errors
+    ///
+    /// What getsockname(2) says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.io.borrow().local_addr()
+    }
+
+    /// Sends small writes at once (`true`), or gathers them while the peer
+    /// owes an acknowledgement (`false`: Nagle's algorithm).
+    ///
+    /// # Errors
+    ///
+    /// What setsockopt(2) says.
+    pub fn set_nodelay(&self, at_once: bool) -> io::Result<()> {
+        self.io.borrow().set_nodelay(at_once)
+    }
+
+    /// Whether small writes are sent at once.
+    ///
+    /// # Errors
+    ///
+    /// What getsockopt(2) says.
+    pub fn nodelay(&self) -> io::Result<bool> {
+        self.io.borrow().nodelay()
+    }
+
+    /// Has the kernel ask a silent peer whether it is still there; `None`
+    /// turns that off, the default.
+    ///
+    /// # Errors
+    ///
+    /// What setsockopt(2) says.
+    pub fn set_keepalive(&self, keepalive: Option<Keepalive>) -> io::Result<()> {
+        sys::set_keepalive(self.io.borrow().as_fd(), keepalive)
+    }
+
+    /// How the kernel asks a silent peer, if it does.
+    ///
+    /// # Errors
+    ///
+    /// What getsockopt(2) says.
+    pub fn keepalive(&self) -> io::Result<Option<Keepalive>> {
+        sys::keepalive(self.io.borrow().as_fd())
+    }
+
+    /// What becomes of unsent data on close: `None` (the default) sends it
+    /// in the background, zero discards it and resets the connection.
+    ///
+    /// # Errors
+    ///
+    /// What setsockopt(2) says.
+    pub fn set_linger(&self, time: Option<Duration>) -> io::Result<()> {
+        sys::set_linger(self.io.borrow().as_fd(), time)
+    }
+
+    /// Polls for what [`read`](Self::read) waits for.
+    #[inline]
+    pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.poll_recv(cx, buf)
+    }
+
+    /// Polls for what [`write`](Self::write) waits for.
+    #[inline]
+    pub fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_send(cx, buf)
+    }
+
+    /// Polls for what [`write_vectored`](Self::write_vectored) waits for.
+    pub fn poll_write_vectored(
+        &mut self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_send_vectored(cx, bufs)
+    }
+
+    /// What is known of the peer without reading. Unless it is gone, the
+    /// task is woken when that changes, or when data arrives; this takes the
+    /// place of a waiting read.
+    pub fn poll_peer(&mut self, cx: &mut Context<'_>) -> PeerState {
+        self.parts.reactor.poll_peer(self.token, &self.io, cx)
+    }
+
+    fn poll_connected(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            ready!(
+                self.parts
+                    .reactor
+                    .poll_ready(self.token, Direction::Write, &self.io, cx)
+            )?;
+            let io = self.io.borrow();
+            if let Some(error) = io.take_error()? {
+                return Poll::Ready(Err(error));
+            }
+            match io.peer_addr() {
+                Ok(_) => return Poll::Ready(Ok(())),
+                // Woken too soon: the handshake is still under way.
+                Err(error) if error.kind() == io::ErrorKind::NotConnected => {
+                    self.parts.reactor.clear_ready(self.token, Direction::Write);
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn poll_recv(
+        &self,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let wanted = buf.len();
+        self.poll_io(cx, Direction::Read, wanted, |mut io| io.read(buf))
+    }
+
+    #[inline]
+    pub(super) fn poll_send(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_io(cx, Direction::Write, buf.len(), |mut io| io.write(buf))
+    }
+
+    pub(super) fn poll_send_vectored(
+        &self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let wanted = bufs.iter().map(|buf| buf.len()).sum();
+        self.poll_io(cx, Direction::Write, wanted, |mut io| {
+            io.write_vectored(bufs)
+        })
+    }
+
+    /// Tries `operation` when the socket is thought to be ready for it.
+    #[inline]
+    fn poll_io(
+        &self,
+        cx: &mut Context<'_>,
+        direction: Direction,
+        wanted: usize,
+        mut operation: impl FnMut(&mio::net::TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        ready!(self.parts.spend(cx));
+        let reactor = &self.parts.reactor;
+        loop {
+            ready!(reactor.poll_ready(self.token, direction, &self.io, cx))?;
+            let result = operation(&self.io.borrow());
+            match result {
+                Ok(moved) => {
+                    reactor.note_moved(self.token, direction, moved, wanted);
+                    return Poll::Ready(Ok(moved));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    reactor.clear_ready(self.token, direction);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    fn as_owned_fd(&self) -> io::Result<OwnedFd> {
+        self.io.borrow().as_fd().try_clone_to_owned()
+    }
+}
+
+impl Drop for TcpStream {
+    fn drop(&mut self) {
+        self.parts.reactor.forget(self.token, self.io.get_mut());
+    }
+}
+
+impl AsRawFd for TcpStream {
+    fn as_raw_fd(&self) -> RawFd {
+        self.io.borrow().as_raw_fd()
+    }
+}
+
+impl fmt::Debug for TcpStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TcpStream")
+            .field("fd", &self.as_raw_fd())
+            .field("peer", &self.peer_addr().ok())
+            .finish()
+    }
+}

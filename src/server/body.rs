@@ -1,0 +1,222 @@
+//! The body of a response, as its handler makes it.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::mem;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use super::output::OUT_BYTES_MAX;
+use crate::http::BodyLength;
+
+/// The body of a response: none, bytes, or a stream.
+#[derive(Default)]
+pub struct Body(pub(super) Kind);
+
+#[derive(Default)]
+pub(super) enum Kind {
+    #[default]
+    Empty,
+    Bytes(Cow<'static, [u8]>),
+    Stream(Stream),
+}
+
+/// A body that is made while it is sent.
+pub(super) struct Stream {
+    pub(super) length: BodyLength,
+    pub(super) making: Pin<Box<dyn Future<Output = io::Result<()>>>>,
+    pub(super) slot: Rc<PieceSlot>,
+}
+
+impl Body {
+    /// No body.
+    pub fn empty() -> Self {
+        Body(Kind::Empty)
+    }
+
+    /// These bytes. Static ones are not copied before they are sent.
+    pub fn bytes(bytes: impl Into<Cow<'static, [u8]>>) -> Self {
+        Body(Kind::Bytes(bytes.into()))
+    }
+
+    /// What `make` writes, while it writes it, with an end when it returns.
+    ///
+    /// It goes out in chunks, or on HTTP/1.0 up to the close. If `make`
+    /// fails the connection is cut, so that the client can tell; if the
+    /// client leaves, its future is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tourbillon::server::Body;
+    ///
+    /// let body = Body::stream(async |mut writer| {
+    ///     for line in ["tick\n", "tock\n"] {
+    ///         writer.write(line).await?;
+    ///     }
+    ///     Ok(())
+    /// });
+    /// # let _ = body;
+    /// ```
+    pub fn stream<F>(make: F) -> Self
+    where
+        F: AsyncFnOnce(BodyWriter) -> io::Result<()> + 'static,
+    {
+        Self::stream_of(BodyLength::Unknown, make)
+    }
+
+    /// The same, of a length that is known before and sent with the head.
+    /// Writing more or less than that cuts the connection.
+    pub fn sized_stream<F>(length: u64, make: F) -> Self
+    where
+        F: AsyncFnOnce(BodyWriter) -> io::Result<()> + 'static,
+    {
+        Self::stream_of(BodyLength::Known(length), make)
+    }
+
+    fn stream_of<F>(length: BodyLength, make: F) -> Self
+    where
+        F: AsyncFnOnce(BodyWriter) -> io::Result<()> + 'static,
+    {
+        let slot = Rc::new(PieceSlot::default());
+        let writer = BodyWriter(Rc::clone(&slot));
+        Body(Kind::Stream(Stream {
+            length,
+            making: Box::pin(async move { make(writer).await }),
+            slot,
+        }))
+    }
+
+    /// How long it is, as far as is known.
+    pub fn length(&self) -> BodyLength {
+        match &self.0 {
+            Kind::Empty => BodyLength::Known(0),
+            Kind::Bytes(bytes) => BodyLength::Known(bytes.len() as u64),
+            Kind::Stream(stream) => stream.length,
+        }
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body")
+            .field("length", &self.length())
+            .finish()
+    }
+}
+
+impl<B: Into<Cow<'static, [u8]>>> From<B> for Body {
+    fn from(bytes: B) -> Self {
+        Body::bytes(bytes)
+    }
+}
+
+/// What lies between the maker of a body and its connection.
+#[derive(Default)]
+pub(super) struct PieceSlot(RefCell<Pieces>);
+
+#[derive(Default)]
+struct Pieces {
+    waiting: Vec<u8>,
+    closed: bool,
+    writer: Option<Waker>,
+    connection: Option<Waker>,
+}
+
+impl PieceSlot {
+    /// Takes what was written, leaving `empty` to write into. Remembers whom
+    /// to wake when more is.
+    pub(super) fn take(&self, empty: Vec<u8>, cx: &Context<'_>) -> Vec<u8> {
+        let mut pieces = self.0.borrow_mut();
+        let taken = mem::replace(&mut pieces.waiting, empty);
+        let writer = pieces.writer.take();
+        let replaced = pieces.connection.replace(cx.waker().clone());
+        drop(pieces);
+        drop(replaced);
+        // Of another task, that is; the maker is polled again anyway.
+        if let Some(writer) = writer.filter(|writer| !writer.will_wake(cx.waker())) {
+            writer.wake();
+        }
+        taken
+    }
+
+    /// Nobody will take any more.
+    pub(super) fn close(&self) {
+        let mut pieces = self.0.borrow_mut();
+        pieces.closed = true;
+        let writer = pieces.writer.take();
+        drop(pieces);
+        if let Some(writer) = writer {
+            writer.wake();
+        }
+    }
+}
+
+/// Where the maker of a streamed body writes.
+pub struct BodyWriter(Rc<PieceSlot>);
+
+impl BodyWriter {
+    /// Writes `data`, waiting while 64 KiB or more are on their way.
+    ///
+    /// # Errors
+    ///
+    /// [`Disconnected`] when the connection is gone.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future before it is ready has written nothing.
+    pub async fn write(&mut self, data: impl AsRef<[u8]>) -> Result<(), Disconnected> {
+        let data = data.as_ref();
+        poll_fn(|cx| self.poll_room(cx)).await?;
+        let mut pieces = self.0.0.borrow_mut();
+        pieces.waiting.extend_from_slice(data);
+        let connection = pieces.connection.take();
+        drop(pieces);
+        if let Some(connection) = connection {
+            connection.wake();
+        }
+        Ok(())
+    }
+
+    fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<(), Disconnected>> {
+        let mut pieces = self.0.0.borrow_mut();
+        if pieces.closed {
+            return Poll::Ready(Err(Disconnected));
+        }
+        if pieces.waiting.len() < OUT_BYTES_MAX {
+            return Poll::Ready(Ok(()));
+        }
+        let replaced = pieces.writer.replace(cx.waker().clone());
+        drop(pieces);
+        drop(replaced);
+        Poll::Pending
+    }
+}
+
+impl fmt::Debug for BodyWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BodyWriter").finish_non_exhaustive()
+    }
+}
+
+/// The client is gone, and takes no more of the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Disconnected;
+
+impl fmt::Display for Disconnected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the client is gone and takes no more of the body")
+    }
+}
+
+impl std::error::Error for Disconnected {}
+
+impl From<Disconnected> for io::Error {
+    fn from(gone: Disconnected) -> Self {
+        io::Error::new(io::ErrorKind::BrokenPipe, gone)
+    }
+}

@@ -1,0 +1,82 @@
+//! Every limit of a server, its default and the reason for it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use crate::http::Limits;
+
+/// How a [`Server`](super::Server) behaves.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use tourbillon::server::Config;
+///
+/// let config = Config {
+///     address: "127.0.0.1:0".parse().unwrap(),
+///     keep_alive: Duration::from_secs(75),
+///     ..Config::default()
+/// };
+/// # let _ = config;
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen. Default: `127.0.0.1:8000`, as Uvicorn: nobody else
+    /// reaches a server that was not told to be reached.
+    pub address: SocketAddr,
+    /// How many connections the kernel completes before they are accepted.
+    /// Default: 2048, as Uvicorn.
+    pub backlog: u32,
+    /// How many connections may be open; more wait in the kernel's queue.
+    /// Default: no limit of ours, the process's limit on open files holds.
+    pub connections_max: usize,
+    /// What a request may hold; see [`Limits`].
+    pub limits: Limits,
+    /// From the first byte of a head to its last. Default: 10 s; a client
+    /// that drips its head is cut off, not just one that is silent.
+    pub head_timeout: Duration,
+    /// Between two reads of a body that a handler waits for. Default: 30 s.
+    pub body_timeout: Duration,
+    /// Between an answer and the next request. Default: 5 s, as Uvicorn.
+    /// Behind a proxy it should be longer than the proxy's own.
+    pub keep_alive: Duration,
+    /// Between two writes that the client takes in. Default: 30 s.
+    pub write_timeout: Duration,
+    /// How long a handler may go on when the client has closed its sending
+    /// side. It may still be reading, or it may be gone: TCP does not tell.
+    /// Default: 5 s.
+    pub half_close_timeout: Duration,
+    /// How long bytes that nobody wants are still taken in after a final
+    /// answer, so that a reset does not overtake it. Default: 2 s.
+    pub linger_timeout: Duration,
+    /// How long running requests may go on after the server was told to
+    /// stop. Default: 30 s.
+    pub graceful_timeout: Duration,
+    /// Whether SIGINT and SIGTERM stop the server. Default: yes. A program
+    /// that has its own handlers uses a [`ServerHandle`](super::ServerHandle).
+    pub signals: bool,
+    /// Whether each response is logged, at level info with the target
+    /// `tourbillon::access`. Default: yes.
+    pub access_log: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)),
+            backlog: 2048,
+            connections_max: usize::MAX,
+            limits: Limits::default(),
+            head_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            keep_alive: Duration::from_secs(5),
+            write_timeout: Duration::from_secs(30),
+            half_close_timeout: Duration::from_secs(5),
+            linger_timeout: Duration::from_secs(2),
+            graceful_timeout: Duration::from_secs(30),
+            signals: true,
+            access_log: true,
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! The life of one connection, top to bottom.
+//!
+//! One task drives it. It is written as a sequence of waits, each a small
+//! poll function: for a head, for the handler, for room in the socket. All
+//! of them go through [`Connection::wait`], which gives the thread's shared
+//! buffers back before the task sleeps.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::close_reason::CloseReason;
+use super::handler::Handler;
+use super::input::Input;
+use super::output::{OUT_BYTES_MAX, Output};
+use super::pool;
+use super::request_body::BodySlot;
+use super::response::Response;
+use super::state::{Place, Shared};
+use super::transport::Transport;
+use crate::http::{self, Event, Protocol, ProtocolError, RequestHead, Status};
+use crate::runtime::{Parts, Sleep, current};
+
+/// What one read may bring while a head is awaited. Bounds what a client
+/// that pipelines can make a connection keep while a handler waits.
+const HEAD_READ_MAX: usize = 64 * 1024;
+
+/// Requests answered in a row before the rest of the loop has its turn.
+const IN_A_ROW_MAX: u32 = 64;
+
+/// Bytes that nobody wants are taken in up to here after a final answer.
+const LINGER_BYTES_MAX: usize = 1024 * 1024;
+
+pub(super) struct Connection<T, H> {
+    // For the whole connection.
+    pub(super) transport: T,
+    pub(super) place: Place<H>,
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) protocol: Protocol,
+    pub(super) parts: Rc<Parts>,
+    timer: Sleep,
+    is_fresh: bool,
+
+    // Until the task next sleeps.
+    pub(super) input: Input,
+    pub(super) output: Output,
+    in_a_row: u32,
+
+    // For what is being waited for now.
+    waits_for: Wait,
+
+    // For the exchange in progress.
+    pub(super) body: Option<Rc<BodySlot>>,
+    /// Bytes may come that nobody will read: the close must be a soft one.
+    pub(super) lingers: bool,
+}
+
+/// What the deadline is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// Nothing yet: the next wait sets a deadline of its own.
+    Nothing,
+    Request,
+    Head,
+    Body,
+    Write,
+    HalfClosed,
+    Linger,
+}
+
+/// How the wait for a head ends without one.
+enum NoHead {
+    Close(CloseReason),
+    Refused(ProtocolError),
+}
+
+impl<T: Transport, H: Handler> Connection<T, H> {
+    pub(super) fn new(transport: T, place: Place<H>, peer: Option<SocketAddr>) -> Self {
+        let parts = current();
+        Connection {
+            transport,
+            place,
+            peer,
+            protocol: Protocol::new(),
+            timer: Sleep::new(Rc::clone(&parts), None),
+            parts,
+            is_fresh: true,
+            input: Input::default(),
+            output: Output::default(),
+            in_a_row: 0,
+            waits_for: Wait::Nothing,
+            body: None,
+            lingers: false,
+        }
+    }
+
+    /// Serves until the end, and says why it came.
+    pub(super) async fn run(mut self) -> CloseReason {
+        let reason = loop {
+            let head = match self.wait(Self::poll_head).await {
+                Ok(head) => head,
+                Err(NoHead::Close(reason)) => break self.say_timeout(reason),
+                Err(NoHead::Refused(error)) => break self.refuse(error),
+            };
+            if let Err(reason) = self.exchange(head).await {
+                break reason;
+            }
+        };
+        self.close(reason).await;
+        match self.peer {
+            Some(peer) => log::debug!("connection from {peer} closed: {reason}"),
+            None => log::debug!("connection closed: {reason}"),
+        }
+        reason
+    }
+
+    /// Waits by polling, and gives the shared buffers back before the task
+    /// sleeps.
+    #[inline]
+    pub(super) async fn wait<R>(
+        &mut self,
+        mut poll: impl FnMut(&mut Self, &mut Context<'_>) -> Poll<R>,
+    ) -> R {
+        poll_fn(|cx| {
+            let polled = poll(self, cx);
+            if polled.is_pending() {
+                self.input.release();
+                self.output.release();
+                self.in_a_row = 0;
+            }
+            polled
+        })
+        .await
+    }
+
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<RequestHead, NoHead>> {
+        loop {
+            if self.output.len() >= OUT_BYTES_MAX {
+                match self.poll_flush(cx) {
+                    Poll::Ready(Ok(())) => {}
+                    Poll::Ready(Err(reason)) => return Poll::Ready(Err(NoHead::Close(reason))),
+                    Poll::Pending => return Poll::Pending,
+                }
+            }
+            let is_tired = self.in_a_row >= IN_A_ROW_MAX;
+            if !self.input.is_empty() && !is_tired {
+                match self.parse_head() {
+                    Ok(Some(head)) => return Poll::Ready(Ok(head)),
+                    Ok(None) => {}
+                    Err(error) => return Poll::Ready(Err(NoHead::Refused(error))),
+                }
+            }
+            // No answer waits for the client's next request to come.
+            match self.poll_flush(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(reason)) => return Poll::Ready(Err(NoHead::Close(reason))),
+                Poll::Pending => return Poll::Pending,
+            }
+            if is_tired {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            if self.input.is_empty() && self.shared().counts.draining.get() {
+                return Poll::Ready(Err(NoHead::Close(CloseReason::Draining)));
+            }
+            match self.input.poll_fill(&mut self.transport, cx, HEAD_READ_MAX) {
+                Poll::Ready(Ok(0)) => {
+                    let reason = if self.input.is_empty() {
+                        CloseReason::ClientLeft
+                    } else {
+                        CloseReason::ClientGone
+                    };
+                    return Poll::Ready(Err(NoHead::Close(reason)));
+                }
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => {
+                    let reason = CloseReason::Broken(error.kind());
+                    return Poll::Ready(Err(NoHead::Close(reason)));
+                }
+                Poll::Pending => return self.poll_head_timeout(cx),
+            }
+        }
+    }
+
+    #[inline]
+    fn parse_head(&mut self) -> Result<Option<RequestHead>, ProtocolError> {
+        let mut head = pool::take_head();
+        let limits = &self.place.shared.config.limits;
+        let received = self
+            .protocol
+            .receive(limits, self.input.unread(), &mut head)?;
+        self.input.consume(received.consumed);
+        if received.event == Event::Head {
+            self.in_a_row += 1;
+            self.waits_for = Wait::Nothing;
+            return Ok(Some(head));
+        }
+        pool::give_head(&mut head);
+        Ok(None)
+    }
+
+    /// Nothing more has come: a head has its deadline, an idle connection
+    /// another, and a fresh one must not be silent for longer than a head
+    /// may take.
+    fn poll_head_timeout(&mut self, cx: &mut Context<'_>) -> Poll<Result<RequestHead, NoHead>> {
+        let config = &self.place.shared.config;
+        let (wait, limit, reason) = if !self.input.is_empty() {
+            (Wait::Head, config.head_timeout, CloseReason::HeadTimeout)
+        } else if self.is_fresh {
+            (Wait::Request, config.head_timeout, CloseReason::HeadTimeout)
+        } else {
+            (Wait::Request, config.keep_alive, CloseReason::IdleTimeout)
+        };
+        self.place.note(|open| {
+            open.is_busy = false;
+            if open.waker.is_none() {
+                open.waker = Some(cx.waker().clone());
+            }
+        });
+        self.poll_deadline(wait, limit, cx)
+            .map(|()| Err(NoHead::Close(reason)))
+    }
+
+    /// Polls the deadline of what is being waited for. The first poll of a
+    /// wait sets it.
+    #[inline]
+    pub(super) fn poll_deadline(
+        &mut self,
+        wait: Wait,
+        limit: Duration,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        if self.waits_for != wait {
+            self.waits_for = wait;
+            let deadline = self.parts.now().checked_add(limit);
+            self.timer.reset_to(deadline);
+        }
+        Pin::new(&mut self.timer).poll(cx)
+    }
+
+    /// Forgets what was waited for: the next wait has a deadline of its own.
+    #[inline]
+    pub(super) fn made_progress(&mut self) {
+        self.waits_for = Wait::Nothing;
+    }
+
+    /// Writes what is encoded. The client must take in something now and
+    /// then.
+    #[inline]
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CloseReason>> {
+        if self.output.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        let before = self.output.len();
+        match self.output.poll_flush(&mut self.transport, cx) {
+            Poll::Ready(Ok(())) => {
+                if self.waits_for == Wait::Write {
+                    self.made_progress();
+                }
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(CloseReason::Broken(error.kind()))),
+            Poll::Pending => {
+                let has_moved = self.output.len() < before;
+                self.poll_write_timeout(has_moved, cx)
+            }
+        }
+    }
+
+    pub(super) fn poll_write_timeout(
+        &mut self,
+        has_moved: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), CloseReason>> {
+        if has_moved {
+            self.made_progress();
+        }
+        let limit = self.shared().config.write_timeout;
+        self.poll_deadline(Wait::Write, limit, cx)
+            .map(|()| Err(CloseReason::WriteTimeout))
+    }
+
+    pub(super) fn shared(&self) -> &Rc<Shared<H>> {
+        &self.place.shared
+    }
+
+    /// A client whose head is too slow is told; one that is idle is not.
+    fn say_timeout(&mut self, reason: CloseReason) -> CloseReason {
+        if reason == CloseReason::HeadTimeout && !self.input.is_empty() {
+            self.answer(Status::REQUEST_TIMEOUT, "the request head took too long");
+        }
+        reason
+    }
+
+    /// Tells the client what was wrong with its request.
+    fn refuse(&mut self, error: ProtocolError) -> CloseReason {
+        let counts = &self.shared().counts;
+        counts
+            .requests_refused
+            .set(counts.requests_refused.get() + 1);
+        match self.peer {
+            Some(peer) => log::debug!("request from {peer} refused: {error}"),
+            None => log::debug!("request refused: {error}"),
+        }
+        self.answer(error.status(), error.message());
+        CloseReason::Http(http::CloseReason::Refused(error))
+    }
+
+    /// Encodes a final answer that no handler made.
+    fn answer(&mut self, status: Status, text: &'static str) {
+        self.lingers = true;
+        let date = self.shared().date(self.parts.now());
+        let response = Response::plain(status, text);
+        let length = response.body.length();
+        let out = self.output.buffer();
+        let sent = self
+            .protocol
+            .send_head(&response.head, length, &date, out)
+            .and_then(|()| {
+                self.protocol
+                    .send_body(text.as_bytes(), self.output.buffer())
+            });
+        if let Err(error) = sent {
+            log::debug!("the client could not be told \"{text}\": {error}");
+        }
+    }
+
+    /// Sends what is still to be sent, and closes so that it arrives.
+    ///
+    /// A close with unread bytes in the socket makes the kernel reset the
+    /// connection, and a reset may overtake the answer. So the writing side
+    /// is closed first, and what comes is dropped for a while.
+    async fn close(&mut self, reason: CloseReason) {
+        let is_broken = matches!(
+            reason,
+            CloseReason::Broken(_) | CloseReason::ClientGone | CloseReason::WriteTimeout
+        );
+        if is_broken || self.wait(Self::poll_flush).await.is_err() || !self.lingers {
+            return;
+        }
+        if self.transport.close_write().is_err() {
+            return;
+        }
+        let mut left = LINGER_BYTES_MAX;
+        self.made_progress();
+        self.wait(|connection, cx| connection.poll_linger(&mut left, cx))
+            .await;
+    }
+
+    fn poll_linger(&mut self, left: &mut usize, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            self.input.clear();
+            match self.input.poll_fill(&mut self.transport, cx, usize::MAX) {
+                Poll::Ready(Ok(count)) if count > 0 && *left > count => *left -= count,
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => {
+                    let limit = self.shared().config.linger_timeout;
+                    return self.poll_deadline(Wait::Linger, limit, cx);
+                }
+            }
+        }
+    }
+
+    /// Notes that an exchange has ended, and a deadline for the next begins.
+    pub(super) fn note_exchange_ended(&mut self) {
+        self.is_fresh = false;
+        self.made_progress();
+    }
+}
+
+/// What a broken transport says, as a reason.
+pub(super) fn broken(error: &io::Error) -> CloseReason {
+    CloseReason::Broken(error.kind())
+}

@@ -1,0 +1,122 @@
+//! How a server stops: six steps, each logged.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::Poll;
+
+use super::handler::Handler;
+use super::server::{ServeError, Server};
+use crate::runtime::{current, sleep};
+
+/// Runs the six steps.
+pub(super) async fn shutdown<H: Handler>(server: &mut Server<H>) -> Result<(), ServeError> {
+    log::info!("Shutting down: 1. no new connections");
+    drop(server.listener.take());
+
+    log::info!("Shutting down: 2. idle connections end, busy ones after their response");
+    let counts = server.state();
+    counts.draining.set(true);
+    server.shared.wake_connections();
+
+    if counts.connections_open() > 0 {
+        log::info!(
+            "Shutting down: 3. waiting for {} connections (Ctrl-C again to force)",
+            counts.connections_open()
+        );
+    }
+    let was_forced = wait_for_connections(server).await;
+
+    if counts.connections_open() > 0 {
+        abort_connections(server, was_forced);
+        wait_until_aborted(server).await;
+    }
+    if server.hooks.is_some() && !was_forced {
+        log::info!("Shutting down: 5. waiting for application shutdown");
+    }
+    let ended = if was_forced {
+        Ok(())
+    } else {
+        end_lifespan(server).await
+    };
+    log::info!("Finished server process [{}]", std::process::id());
+    ended
+}
+
+/// Waits for the last connection, but not for ever, and returns whether a
+/// second signal cut it short.
+async fn wait_for_connections<H: Handler>(server: &mut Server<H>) -> bool {
+    let handle = server.handle();
+    let mut asked_again = pin!(handle.asked(2));
+    let mut deadline = sleep(server.shared.config.graceful_timeout);
+    poll_fn(|cx| {
+        if server.shared.counts.connections_open() == 0 {
+            return Poll::Ready(false);
+        }
+        *server.shared.watcher.borrow_mut() = Some(cx.waker().clone());
+        if asked_again.as_mut().poll(cx).is_ready() || server.poll_signal(cx).is_ready() {
+            return Poll::Ready(true);
+        }
+        Pin::new(&mut deadline).poll(cx).map(|()| false)
+    })
+    .await
+}
+
+/// Says what is left, and aborts it.
+fn abort_connections<H: Handler>(server: &Server<H>, was_forced: bool) {
+    let why = if was_forced {
+        "asked twice"
+    } else {
+        "graceful_timeout has passed"
+    };
+    let connections = server.shared.connections.borrow();
+    log::warn!(
+        "Shutting down: 4. {why}, {} connections are cut off",
+        connections.len()
+    );
+    let now = current().now();
+    for (_, open) in connections.iter() {
+        let peer = open
+            .peer
+            .map_or_else(|| "unknown peer".to_owned(), |peer| peer.to_string());
+        let state = if open.is_busy { "in a request" } else { "idle" };
+        let age = now.saturating_duration_since(open.since);
+        log::warn!(
+            "  {peer}: {state}, request {}, open for {age:.1?}",
+            open.requests
+        );
+        if let Some(task) = &open.task {
+            task.abort();
+        }
+    }
+}
+
+/// Aborted tasks are dropped by the loop's next turn.
+async fn wait_until_aborted<H: Handler>(server: &Server<H>) {
+    let is_ours = |server: &Server<H>| {
+        let connections = server.shared.connections.borrow();
+        connections.iter().any(|(_, open)| open.task.is_some())
+    };
+    poll_fn(|cx| {
+        if !is_ours(server) {
+            return Poll::Ready(());
+        }
+        *server.shared.watcher.borrow_mut() = Some(cx.waker().clone());
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Runs the lifespan's shutdown, if its startup ran.
+pub(super) async fn end_lifespan<H: Handler>(server: &mut Server<H>) -> Result<(), ServeError> {
+    let state = server.shared.lifespan_state.borrow_mut().take();
+    let shutdown = server.hooks.take().and_then(|hooks| hooks.shutdown);
+    let (Some(state), Some(shutdown)) = (state, shutdown) else {
+        return Ok(());
+    };
+    if let Err(error) = shutdown(state).await {
+        log::error!("Application shutdown failed: {error}");
+        return Err(ServeError::Shutdown(error));
+    }
+    log::info!("Application shutdown complete.");
+    Ok(())
+}

@@ -1,0 +1,387 @@
+//! One request and its response.
+
+use std::future::Future;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use super::body::{Kind, Stream};
+use super::close_reason::CloseReason;
+use super::connection::{Connection, Wait, broken};
+use super::handler::Handler;
+use super::output::FLAT_BYTES_MAX;
+use super::pool;
+use super::request::Request;
+use super::request_body::{BodyError, BodySlot, RequestBody};
+use super::response::Response;
+use super::state::ServerState;
+use super::transport::Transport;
+use crate::executor::panic_text;
+use crate::http::{self, Event, Next, RequestHead, Status};
+use crate::net::PeerState;
+
+/// The rest of a body that nobody wants is taken in up to here, to keep the
+/// connection; a longer one costs the connection instead.
+const UNWANTED_BYTES_MAX: u64 = 64 * 1024;
+
+/// Counts a request as running, also when its connection is aborted.
+struct Running(Rc<ServerState>);
+
+impl Running {
+    fn new(counts: &Rc<ServerState>) -> Self {
+        counts.requests_total.set(counts.requests_total.get() + 1);
+        counts
+            .requests_running
+            .set(counts.requests_running.get() + 1);
+        Running(Rc::clone(counts))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0
+            .requests_running
+            .set(self.0.requests_running.get() - 1);
+    }
+}
+
+/// What the access log says of a request, gathered while it is there.
+struct AccessLine(Option<String>);
+
+impl<T: Transport, H: Handler> Connection<T, H> {
+    /// Has the request answered. An error says why the connection ends.
+    pub(super) async fn exchange(&mut self, head: RequestHead) -> Result<(), CloseReason> {
+        let line = self.begin_access_line(&head);
+        let _running = Running::new(&self.shared().counts);
+        let body = if self.protocol.request_complete() {
+            RequestBody::empty()
+        } else {
+            let slot = Rc::<BodySlot>::default();
+            self.body = Some(Rc::clone(&slot));
+            RequestBody::from_slot(slot)
+        };
+        let shared = Rc::clone(self.shared());
+        let state = shared.lifespan_state.borrow().clone();
+        let request = Request::new(head, body, self.peer, state);
+        let response = {
+            let mut handler = pin!(shared.app.handle(request));
+            self.wait(|connection, cx| connection.poll_handler(handler.as_mut(), cx))
+                .await?
+        };
+        let status = self.respond(response).await?;
+        self.log_access(line, status);
+        self.finish().await
+    }
+
+    /// Polls the handler, and does what it waits for.
+    fn poll_handler<F>(
+        &mut self,
+        mut handler: Pin<&mut F>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Response, CloseReason>>
+    where
+        F: Future<Output = Response>,
+    {
+        loop {
+            match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx))) {
+                Ok(Poll::Ready(response)) => return Poll::Ready(Ok(response)),
+                Ok(Poll::Pending) => {}
+                Err(payload) => {
+                    let counts = &self.shared().counts;
+                    counts.handler_panics.set(counts.handler_panics.get() + 1);
+                    log::error!("a handler panicked: {}", panic_text(&*payload));
+                    self.protocol.close_after_response();
+                    let text = "Internal Server Error";
+                    let response = Response::plain(Status::INTERNAL_SERVER_ERROR, text);
+                    return Poll::Ready(Ok(response));
+                }
+            }
+            if self.poll_body(cx).is_ready() {
+                continue;
+            }
+            // It waits for something else. Answers to earlier requests, and a
+            // 100, must not wait with it.
+            if let Poll::Ready(Err(reason)) = self.poll_flush(cx) {
+                return Poll::Ready(Err(reason));
+            }
+            self.place.note(|open| open.is_busy = true);
+            return self.poll_presence(cx).map(Err);
+        }
+    }
+
+    /// Ready when the client is gone, or seems so for too long.
+    fn poll_presence(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
+        match self.transport.poll_peer(cx) {
+            PeerState::Open => Poll::Pending,
+            PeerState::Gone => Poll::Ready(CloseReason::ClientGone),
+            PeerState::HalfClosed => {
+                let limit = self.shared().config.half_close_timeout;
+                let over = self.poll_deadline(Wait::HalfClosed, limit, cx);
+                over.map(|()| CloseReason::HalfCloseTimeout)
+            }
+        }
+    }
+
+    /// Reads for whoever wants more of the request's body. Ready when it has
+    /// given them something, if only an end.
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(slot) = self.body.clone().filter(|slot| slot.is_wanted(cx)) else {
+            return Poll::Pending;
+        };
+        if self.protocol.expects_continue() {
+            self.protocol.send_continue(self.output.buffer());
+        }
+        loop {
+            if self.decode_body(&slot) {
+                self.made_progress();
+                return Poll::Ready(());
+            }
+            if ready!(self.poll_flush(cx)).is_err() {
+                slot.finish(Err(BodyError::Disconnected));
+                return Poll::Ready(());
+            }
+            match self.input.poll_fill(&mut self.transport, cx, usize::MAX) {
+                Poll::Ready(Ok(count)) if count > 0 => {}
+                Poll::Ready(_) => {
+                    slot.finish(Err(BodyError::Disconnected));
+                    return Poll::Ready(());
+                }
+                Poll::Pending => {
+                    let limit = self.shared().config.body_timeout;
+                    ready!(self.poll_deadline(Wait::Body, limit, cx));
+                    slot.finish(Err(BodyError::Timeout));
+                    return Poll::Ready(());
+                }
+            }
+        }
+    }
+
+    /// Decodes what has come, and says whether that gave the reader anything.
+    fn decode_body(&mut self, slot: &BodySlot) -> bool {
+        // Written at the next head only, which is not what comes here.
+        let mut head = RequestHead::default();
+        let limits = &self.place.shared.config.limits;
+        loop {
+            let unread = self.input.unread();
+            let received = match self.protocol.receive(limits, unread, &mut head) {
+                Ok(received) => received,
+                Err(error) => {
+                    slot.finish(Err(BodyError::Refused(error)));
+                    return true;
+                }
+            };
+            let needs_more = received.event == Event::NeedMore;
+            let mut has_given = false;
+            if let Event::Body(range) = received.event {
+                slot.give(unread[range].to_vec());
+                has_given = true;
+            }
+            self.input.consume(received.consumed);
+            if self.protocol.request_complete() {
+                slot.finish(Ok(()));
+                return true;
+            }
+            if has_given || needs_more {
+                return has_given;
+            }
+        }
+    }
+
+    /// Encodes the response, and writes what is too large to gather.
+    async fn respond(&mut self, mut response: Response) -> Result<Status, CloseReason> {
+        if self.shared().counts.draining.get() || !self.can_skip_body() {
+            self.protocol.close_after_response();
+        }
+        let mut body = mem::take(&mut response.body).0;
+        let date = self.shared().date(self.parts.now());
+        let length = match &body {
+            Kind::Empty => http::BodyLength::Known(0),
+            Kind::Bytes(bytes) => http::BodyLength::Known(bytes.len() as u64),
+            Kind::Stream(stream) => stream.length,
+        };
+        let out = self.output.buffer();
+        if let Err(error) = self.protocol.send_head(&response.head, length, &date, out) {
+            log::error!("a handler's response cannot be sent: {error}");
+            body = Kind::Empty;
+            response.head.status = Status::INTERNAL_SERVER_ERROR;
+            let length = http::BodyLength::Known(0);
+            let sent = self.protocol.send_head(&response.head, length, &date, out);
+            sent.map_err(|_| unfinished())?;
+        }
+        let status = response.status();
+        drop(response);
+        match body {
+            _ if !self.protocol.wants_body() => {}
+            Kind::Empty => {}
+            Kind::Bytes(bytes) if bytes.len() <= FLAT_BYTES_MAX => {
+                let out = self.output.buffer();
+                self.protocol
+                    .send_body(&bytes, out)
+                    .map_err(|_| unfinished())?;
+            }
+            Kind::Bytes(bytes) => self.send_large(&bytes).await?,
+            Kind::Stream(stream) => self.send_stream(stream).await?,
+        }
+        if let Err(error) = self.protocol.send_end(self.output.buffer()) {
+            log::error!("a response was cut off: {error}");
+            return Err(unfinished());
+        }
+        Ok(status)
+    }
+
+    /// Whether the connection survives if nobody reads the rest of the
+    /// request's body. Somebody may, while the response still streams.
+    fn can_skip_body(&self) -> bool {
+        match &self.body {
+            Some(slot) if Rc::strong_count(slot) == 1 => {
+                let left = self.protocol.request_remaining();
+                left.is_some_and(|left| left <= UNWANTED_BYTES_MAX)
+            }
+            _ => true,
+        }
+    }
+
+    /// Sends bytes from where they are, behind what is encoded.
+    async fn send_large(&mut self, bytes: &[u8]) -> Result<(), CloseReason> {
+        let out = self.output.buffer();
+        self.protocol
+            .chunk_prefix(bytes.len(), out)
+            .map_err(|_| unfinished())?;
+        let mut rest = bytes;
+        self.wait(|connection, cx| {
+            let before = connection.output.len() + rest.len();
+            match connection
+                .output
+                .poll_flush_with(&mut rest, &mut connection.transport, cx)
+            {
+                Poll::Ready(written) => Poll::Ready(written.map_err(|error| broken(&error))),
+                Poll::Pending => {
+                    let has_moved = connection.output.len() + rest.len() < before;
+                    connection.poll_write_timeout(has_moved, cx)
+                }
+            }
+        })
+        .await
+    }
+
+    /// Sends a body while it is made.
+    async fn send_stream(&mut self, mut stream: Stream) -> Result<(), CloseReason> {
+        let sent = self
+            .wait(|connection, cx| connection.poll_stream(&mut stream, cx))
+            .await;
+        // Whoever holds the writer elsewhere is told that it ends here.
+        stream.slot.close();
+        sent
+    }
+
+    fn poll_stream(
+        &mut self,
+        stream: &mut Stream,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), CloseReason>> {
+        loop {
+            let making = catch_unwind(AssertUnwindSafe(|| stream.making.as_mut().poll(cx)));
+            let piece = stream.slot.take(pool::take_buffer(), cx);
+            let has_piece = !piece.is_empty();
+            let sent = self.protocol.send_body(&piece, self.output.buffer());
+            pool::give_buffer(piece);
+            if let Err(error) = sent {
+                log::error!("a response was cut off: {error}");
+                return Poll::Ready(Err(unfinished()));
+            }
+            match making {
+                Ok(Poll::Ready(Ok(()))) => return Poll::Ready(Ok(())),
+                Ok(Poll::Ready(Err(error))) => {
+                    log::warn!("a response was cut off, its body failed: {error}");
+                    return Poll::Ready(Err(unfinished()));
+                }
+                Ok(Poll::Pending) => {}
+                Err(payload) => {
+                    let text = panic_text(&*payload);
+                    log::error!("a response was cut off, its body panicked: {text}");
+                    return Poll::Ready(Err(unfinished()));
+                }
+            }
+            if let Err(reason) = ready!(self.poll_flush(cx)) {
+                return Poll::Ready(Err(reason));
+            }
+            // With room again, or more of the request, the maker may go on.
+            if !has_piece && self.poll_body(cx).is_pending() {
+                self.place.note(|open| open.is_busy = true);
+                return self.poll_presence(cx).map(Err);
+            }
+        }
+    }
+
+    /// Ends the exchange: takes in what is left of the request, if that is
+    /// little, and asks the protocol what comes next.
+    async fn finish(&mut self) -> Result<(), CloseReason> {
+        if let Some(slot) = self.body.take() {
+            slot.finish(Err(BodyError::Late));
+            if self.protocol.keeps_alive() && !self.protocol.request_complete() {
+                self.wait(Self::poll_skip_body).await?;
+            }
+        }
+        self.lingers = !self.protocol.request_complete() || !self.input.is_empty();
+        self.note_exchange_ended();
+        match self.protocol.finish_exchange() {
+            Next::KeepAlive => Ok(()),
+            Next::Close(reason) => Err(CloseReason::Http(reason)),
+            Next::Upgrade => Err(unfinished()),
+        }
+    }
+
+    fn poll_skip_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CloseReason>> {
+        let left = self.protocol.request_remaining();
+        if left.is_none_or(|left| left > UNWANTED_BYTES_MAX) {
+            return Poll::Ready(Ok(()));
+        }
+        let mut head = RequestHead::default();
+        loop {
+            let limits = &self.place.shared.config.limits;
+            let received = self
+                .protocol
+                .receive(limits, self.input.unread(), &mut head);
+            let Ok(received) = received else {
+                return Poll::Ready(Ok(()));
+            };
+            self.input.consume(received.consumed);
+            if self.protocol.request_complete() {
+                return Poll::Ready(Ok(()));
+            }
+            ready!(self.poll_flush(cx))?;
+            match self.input.poll_fill(&mut self.transport, cx, usize::MAX) {
+                Poll::Ready(Ok(count)) if count > 0 => {}
+                Poll::Ready(_) => return Poll::Ready(Err(CloseReason::ClientGone)),
+                Poll::Pending => {
+                    let limit = self.shared().config.body_timeout;
+                    let over = self.poll_deadline(Wait::Body, limit, cx);
+                    return over.map(|()| Ok(()));
+                }
+            }
+        }
+    }
+
+    fn begin_access_line(&self, head: &RequestHead) -> AccessLine {
+        let is_wanted = self.shared().config.access_log
+            && log::log_enabled!(target: "tourbillon::access", log::Level::Info);
+        AccessLine(is_wanted.then(|| format!("{} {}", head.method_text(), head.target())))
+    }
+
+    fn log_access(&self, line: AccessLine, status: Status) {
+        let Some(line) = line.0 else { return };
+        let (code, phrase) = (status.code(), status.phrase());
+        match self.peer {
+            Some(peer) => {
+                log::info!(target: "tourbillon::access", "{peer} - \"{line}\" {code} {phrase}");
+            }
+            None => log::info!(target: "tourbillon::access", "- - \"{line}\" {code} {phrase}"),
+        }
+    }
+}
+
+fn unfinished() -> CloseReason {
+    CloseReason::Http(http::CloseReason::ResponseUnfinished)
+}

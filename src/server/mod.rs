@@ -1,0 +1,55 @@
+//! `http` and `net` and `runtime` together: a server.
+//!
+//! ```text
+//!   serve(app, config) ──▶ Server::new ──▶ startup ──▶ main_loop ──▶ shutdown
+//!                                            │           │              │
+//!                              Lifespan, listener,    accept:     six logged steps
+//!                              signals                one task a
+//!                                                     connection
+//!
+//!   Connection   next_head ──▶ Handler::handle ──▶ respond ──▶ next_head ...
+//!     │             │               │                 │
+//!     │          Protocol        Request, with     Response, with
+//!     │          (no I/O)        a RequestBody     a Body
+//!     └── Transport: TCP, or anything that reads and writes
+//! ```
+//!
+//! A connection is one task, and the only one that touches its transport. A
+//! handler that reads a body asks the connection for it; a response that
+//! streams hands its pieces to the connection. So reading stops when nobody
+//! wants more, and writing waits when the client does.
+
+mod server;
+mod config;
+mod lifespan;
+mod drain;
+mod stop;
+mod state;
+mod connection;
+mod exchange;
+mod input;
+mod output;
+mod pool;
+mod transport;
+mod handler;
+mod router;
+mod request;
+mod request_body;
+mod response;
+mod body;
+mod close_reason;
+
+pub use crate::http::{BodyLength, Headers, Method, ProtocolError, Status, Version};
+pub use body::{Body, BodyWriter, Disconnected};
+pub use close_reason::CloseReason;
+pub use config::Config;
+pub use handler::{Blocking, Handler, blocking};
+pub use lifespan::Lifespan;
+pub use request::Request;
+pub use request_body::{BodyError, RequestBody};
+pub use response::{IntoResponse, Response};
+pub use router::Router;
+pub use server::{ServeError, Server, serve};
+pub use state::ServerState;
+pub use stop::ServerHandle;
+pub use transport::Transport;

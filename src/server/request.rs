@@ -1,0 +1,127 @@
+//! What a handler is given.
+
+use std::any::Any;
+use std::fmt;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use super::pool;
+use super::request_body::RequestBody;
+use crate::http::{Headers, Method, RequestHead, Version};
+
+/// A request: its head, where it came from, and a body to receive.
+pub struct Request {
+    head: RequestHead,
+    body: RequestBody,
+    peer: Option<SocketAddr>,
+    state: Option<Rc<dyn Any>>,
+    params: Vec<(Rc<str>, String)>,
+}
+
+impl Request {
+    pub(super) fn new(
+        head: RequestHead,
+        body: RequestBody,
+        peer: Option<SocketAddr>,
+        state: Option<Rc<dyn Any>>,
+    ) -> Self {
+        Request {
+            head,
+            body,
+            peer,
+            state,
+            params: Vec::new(),
+        }
+    }
+
+    /// Its method.
+    pub fn method(&self) -> Method {
+        self.head.method()
+    }
+
+    /// Its method as the client wrote it, also if it is not a known one.
+    pub fn method_text(&self) -> &str {
+        self.head.method_text()
+    }
+
+    /// The path of its target as the client wrote it, without the query.
+    pub fn path(&self) -> &str {
+        self.head.path()
+    }
+
+    /// The query of its target, without the question mark.
+    pub fn query(&self) -> Option<&str> {
+        self.head.query()
+    }
+
+    /// The value of a query parameter as the client wrote it: what follows
+    /// the first `name=`.
+    pub fn query_value(&self, name: &str) -> Option<&str> {
+        let pairs = self.query()?.split('&');
+        let mut pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+
+    /// Its version of HTTP.
+    pub fn version(&self) -> Version {
+        self.head.version()
+    }
+
+    /// Its header fields, in the order they came.
+    pub fn headers(&self) -> &Headers {
+        self.head.headers()
+    }
+
+    /// The whole head.
+    pub fn head(&self) -> &RequestHead {
+        &self.head
+    }
+
+    /// Where it came from, if the transport knows.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    /// What the route's `{name}` matched, percent-decoded.
+    pub fn param(&self, name: &str) -> Option<&str> {
+        let mut params = self.params.iter();
+        params
+            .find(|(key, _)| &**key == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// What the lifespan's startup made, if it is of this type.
+    pub fn state<S: 'static>(&self) -> Option<Rc<S>> {
+        self.state.clone()?.downcast().ok()
+    }
+
+    /// Its body, to read from.
+    pub fn body(&mut self) -> &mut RequestBody {
+        &mut self.body
+    }
+
+    /// Takes its body, to read after the rest of the request is gone.
+    pub fn into_body(mut self) -> RequestBody {
+        std::mem::replace(&mut self.body, RequestBody::empty())
+    }
+
+    pub(super) fn set_params(&mut self, params: Vec<(Rc<str>, String)>) {
+        self.params = params;
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        pool::give_head(&mut self.head);
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method_text())
+            .field("target", &self.head.target())
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,212 @@
+//! The body of a request, as its handler reads it.
+//!
+//! The connection alone touches the transport. A reader that finds nothing
+//! says that it wants more, and the connection, which polls the handler,
+//! sees that, reads, and fills the slot between them. A body that nobody
+//! wants is not read, so a fast client waits in its own send buffer.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use crate::http::{ProtocolError, Status};
+
+/// What lies between a connection and the reader of its request's body.
+#[derive(Default)]
+pub(super) struct BodySlot(RefCell<Between>);
+
+#[derive(Default)]
+struct Between {
+    piece: Option<Vec<u8>>,
+    end: Option<Result<(), BodyError>>,
+    wanted: bool,
+    reader: Option<Waker>,
+    connection: Option<Waker>,
+}
+
+impl BodySlot {
+    /// Whether the reader waits. Remembers whom to wake when it does later.
+    pub(super) fn is_wanted(&self, cx: &Context<'_>) -> bool {
+        let mut between = self.0.borrow_mut();
+        let replaced = match &between.connection {
+            Some(waker) if waker.will_wake(cx.waker()) => None,
+            _ => between.connection.replace(cx.waker().clone()),
+        };
+        let wanted = between.wanted && between.end.is_none();
+        drop(between);
+        drop(replaced);
+        wanted
+    }
+
+    /// Hands over a piece of the body.
+    pub(super) fn give(&self, piece: Vec<u8>) {
+        let mut between = self.0.borrow_mut();
+        between.wanted = false;
+        between.piece = Some(piece);
+        wake(between.reader.take(), between);
+    }
+
+    /// Says how the body ended. The first end stays.
+    pub(super) fn finish(&self, end: Result<(), BodyError>) {
+        let mut between = self.0.borrow_mut();
+        between.wanted = false;
+        between.end.get_or_insert(end);
+        wake(between.reader.take(), between);
+    }
+}
+
+/// Wakes with the cell released: a waker may be foreign.
+fn wake(waker: Option<Waker>, between: std::cell::RefMut<'_, Between>) {
+    drop(between);
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+/// The body of a request, read piece by piece as it comes.
+///
+/// Nothing is read from the client before the handler asks, and a client
+/// that waits for `100 Continue` gets it at the first ask. Dropping it
+/// unread is fine: the server then takes in a small rest and drops it, or
+/// closes the connection after the response.
+pub struct RequestBody {
+    slot: Option<Rc<BodySlot>>,
+}
+
+impl RequestBody {
+    pub(super) fn empty() -> Self {
+        RequestBody { slot: None }
+    }
+
+    pub(super) fn from_slot(slot: Rc<BodySlot>) -> Self {
+        RequestBody { slot: Some(slot) }
+    }
+
+    /// Waits for the next piece; `None` is the end.
+    ///
+    /// # Errors
+    ///
+    /// See [`BodyError`]. After one, and after the end, it stays that way.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future loses nothing: the next call goes on.
+    pub async fn chunk(&mut self) -> Result<Option<Vec<u8>>, BodyError> {
+        poll_fn(|cx| self.poll_chunk(cx)).await
+    }
+
+    /// Polls for what [`chunk`](Self::chunk) waits for.
+    pub fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Vec<u8>>, BodyError>> {
+        let Some(slot) = &self.slot else {
+            return Poll::Ready(Ok(None));
+        };
+        let mut between = slot.0.borrow_mut();
+        if let Some(piece) = between.piece.take() {
+            return Poll::Ready(Ok(Some(piece)));
+        }
+        if let Some(end) = between.end {
+            return Poll::Ready(end.map(|()| None));
+        }
+        between.wanted = true;
+        let replaced = between.reader.replace(cx.waker().clone());
+        let connection = between.connection.clone();
+        drop(between);
+        drop(replaced);
+        // The handler may have given the body to another task; the one that
+        // runs the connection looks by itself when its poll of it returns.
+        if let Some(connection) = connection.filter(|waker| !waker.will_wake(cx.waker())) {
+            connection.wake();
+        }
+        Poll::Pending
+    }
+
+    /// Reads all that is left, but at most `max` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`BodyError::TooLong`] as soon as more than `max` has come; else see
+    /// [`BodyError`].
+    ///
+    /// # Cancellation
+    ///
+    /// What was read so far is lost.
+    pub async fn collect(mut self, max: usize) -> Result<Vec<u8>, BodyError> {
+        let mut all = Vec::new();
+        while let Some(piece) = self.chunk().await? {
+            if all.len() + piece.len() > max {
+                return Err(BodyError::TooLong);
+            }
+            if all.is_empty() {
+                all = piece;
+            } else {
+                all.extend_from_slice(&piece);
+            }
+        }
+        Ok(all)
+    }
+}
+
+impl fmt::Debug for RequestBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestBody")
+            .field("is_empty", &self.slot.is_none())
+            .finish()
+    }
+}
+
+/// Why a body could not be read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BodyError {
+    /// It is longer than the reader's limit.
+    TooLong,
+    /// It breaks HTTP, or a limit of [`Config::limits`](super::Config::limits).
+    Refused(ProtocolError),
+    /// The client sent nothing for
+    /// [`body_timeout`](super::Config::body_timeout).
+    Timeout,
+    /// The client left before the end.
+    Disconnected,
+    /// The response was complete before the body was read.
+    Late,
+}
+
+impl BodyError {
+    /// The status that says so to the client.
+    pub fn status(self) -> Status {
+        match self {
+            BodyError::TooLong => Status::CONTENT_TOO_LARGE,
+            BodyError::Refused(error) => error.status(),
+            BodyError::Timeout => Status::REQUEST_TIMEOUT,
+            BodyError::Disconnected | BodyError::Late => Status::BAD_REQUEST,
+        }
+    }
+}
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BodyError::TooLong => f.write_str("the body is longer than its reader's limit"),
+            BodyError::Refused(error) => error.fmt(f),
+            BodyError::Timeout => f.write_str("the client sent nothing for body_timeout"),
+            BodyError::Disconnected => f.write_str("the client left before the body's end"),
+            BodyError::Late => f.write_str("the response was complete before the body was read"),
+        }
+    }
+}
+
+impl std::error::Error for BodyError {}
+
+impl From<BodyError> for io::Error {
+    fn from(error: BodyError) -> Self {
+        let kind = match error {
+            BodyError::Timeout => io::ErrorKind::TimedOut,
+            BodyError::Disconnected => io::ErrorKind::UnexpectedEof,
+            _ => io::ErrorKind::InvalidData,
+        };
+        io::Error::new(kind, error)
+    }
+}

@@ -1,0 +1,239 @@
+//! What a handler gives back.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use super::body::Body;
+use super::pool;
+use super::request_body::BodyError;
+use crate::executor::JoinError;
+use crate::http::{HeaderError, Headers, ResponseHead, Status};
+
+/// A response: status, header fields, and a body to send.
+///
+/// The server adds what frames it: length or chunks, `date`, and what
+/// becomes of the connection.
+pub struct Response {
+    pub(super) head: ResponseHead,
+    pub(super) body: Body,
+}
+
+impl Response {
+    /// A response with this status and no body.
+    pub fn new(status: Status) -> Self {
+        let mut head = ResponseHead::new(status);
+        head.headers = pool::take_headers();
+        Response {
+            head,
+            body: Body::empty(),
+        }
+    }
+
+    /// 200 with plain text, in UTF-8.
+    pub fn text(text: impl Into<Cow<'static, str>>) -> Self {
+        let bytes = match text.into() {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        };
+        Response::typed("text/plain; charset=utf-8", bytes)
+    }
+
+    /// 200 with these bytes and this content type.
+    ///
+    /// # Panics
+    ///
+    /// When the type holds a control character.
+    pub fn typed(content_type: &str, bytes: impl Into<Cow<'static, [u8]>>) -> Self {
+        let mut response = Response::new(Status::OK);
+        response.body = Body::bytes(bytes);
+        if let Err(error) = response.head.headers.append("content-type", content_type) {
+            panic!("{content_type:?} is no content type: {error}");
+        }
+        response
+    }
+
+    /// Its status.
+    pub fn status(&self) -> Status {
+        self.head.status
+    }
+
+    /// Sets the status.
+    #[must_use]
+    pub fn with_status(mut self, status: Status) -> Self {
+        self.head.status = status;
+        self
+    }
+
+    /// Sets a header field, in place of any of the same name.
+    ///
+    /// # Errors
+    ///
+    /// When name or value holds what a field may not: a control character
+    /// there could forge a second response.
+    pub fn with_header(mut self, name: &str, value: impl AsRef<[u8]>) -> Result<Self, HeaderError> {
+        self.head.headers.insert(name, value)?;
+        Ok(self)
+    }
+
+    /// Sets the body.
+    #[must_use]
+    pub fn with_body(mut self, body: impl Into<Body>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// Its header fields.
+    pub fn headers(&self) -> &Headers {
+        &self.head.headers
+    }
+
+    /// Its header fields, to change.
+    pub fn headers_mut(&mut self) -> &mut Headers {
+        &mut self.head.headers
+    }
+
+    /// A short plain text that names the status, for errors.
+    pub(super) fn plain(status: Status, text: impl Into<Cow<'static, str>>) -> Self {
+        Response::text(text).with_status(status)
+    }
+}
+
+impl Drop for Response {
+    fn drop(&mut self) {
+        pool::give_headers(&mut self.head.headers);
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.head.status)
+            .field("headers", &self.head.headers)
+            .field("body", &self.body)
+            .finish()
+    }
+}
+
+/// What turns into a [`Response`], and so may be what a handler returns.
+pub trait IntoResponse {
+    /// Makes the response.
+    fn into_response(self) -> Response;
+}
+
+impl IntoResponse for Response {
+    fn into_response(self) -> Response {
+        self
+    }
+}
+
+/// 204, No Content.
+impl IntoResponse for () {
+    fn into_response(self) -> Response {
+        Response::new(Status::NO_CONTENT)
+    }
+}
+
+/// The status, with its phrase as the text.
+impl IntoResponse for Status {
+    fn into_response(self) -> Response {
+        if self.ends_at_head() {
+            return Response::new(self);
+        }
+        Response::plain(self, self.phrase())
+    }
+}
+
+impl IntoResponse for &'static str {
+    fn into_response(self) -> Response {
+        Response::text(self)
+    }
+}
+
+impl IntoResponse for String {
+    fn into_response(self) -> Response {
+        Response::text(self)
+    }
+}
+
+impl IntoResponse for Cow<'static, str> {
+    fn into_response(self) -> Response {
+        Response::text(self)
+    }
+}
+
+impl IntoResponse for &'static [u8] {
+    fn into_response(self) -> Response {
+        Response::typed("application/octet-stream", self)
+    }
+}
+
+impl IntoResponse for Vec<u8> {
+    fn into_response(self) -> Response {
+        Response::typed("application/octet-stream", self)
+    }
+}
+
+impl IntoResponse for Body {
+    fn into_response(self) -> Response {
+        Response::new(Status::OK).with_body(self)
+    }
+}
+
+impl<R: IntoResponse> IntoResponse for (Status, R) {
+    fn into_response(self) -> Response {
+        self.1.into_response().with_status(self.0)
+    }
+}
+
+impl<T: IntoResponse, E: IntoResponse> IntoResponse for Result<T, E> {
+    fn into_response(self) -> Response {
+        match self {
+            Ok(value) => value.into_response(),
+            Err(error) => error.into_response(),
+        }
+    }
+}
+
+/// `None` is 404, Not Found.
+impl<T: IntoResponse> IntoResponse for Option<T> {
+    fn into_response(self) -> Response {
+        match self {
+            Some(value) => value.into_response(),
+            None => Status::NOT_FOUND.into_response(),
+        }
+    }
+}
+
+/// The status that says what was wrong with the body.
+impl IntoResponse for BodyError {
+    fn into_response(self) -> Response {
+        Response::plain(self.status(), self.to_string())
+    }
+}
+
+/// 500, and the error in the log: it is the server's own.
+impl IntoResponse for std::io::Error {
+    fn into_response(self) -> Response {
+        log::error!("a handler failed: {self}");
+        Status::INTERNAL_SERVER_ERROR.into_response()
+    }
+}
+
+/// 503 if the job was refused or cancelled, and else 500.
+impl IntoResponse for JoinError {
+    fn into_response(self) -> Response {
+        if self.is_panic() {
+            return Status::INTERNAL_SERVER_ERROR.into_response();
+        }
+        log::warn!("a job did not run: {self}");
+        Status::SERVICE_UNAVAILABLE.into_response()
+    }
+}
+
+/// 500: a field that could not be set is the handler's mistake.
+impl IntoResponse for HeaderError {
+    fn into_response(self) -> Response {
+        log::error!("a handler made a header field that may not be sent: {self}");
+        Status::INTERNAL_SERVER_ERROR.into_response()
+    }
+}

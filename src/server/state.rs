@@ -1,0 +1,203 @@
+//! What the connections of one server share.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::task::Waker;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use slab::Slab;
+
+use super::close_reason::CloseReason;
+use super::config::Config;
+use crate::executor::JoinHandle;
+use crate::http::http_date;
+
+/// What a server counts, from its start to now.
+#[derive(Debug, Default)]
+pub struct ServerState {
+    pub(super) connections_open: Cell<usize>,
+    pub(super) connections_total: Cell<u64>,
+    pub(super) requests_total: Cell<u64>,
+    pub(super) requests_running: Cell<usize>,
+    pub(super) requests_refused: Cell<u64>,
+    pub(super) handler_panics: Cell<u64>,
+    pub(super) draining: Cell<bool>,
+}
+
+impl ServerState {
+    /// Connections that are open now.
+    pub fn connections_open(&self) -> usize {
+        self.connections_open.get()
+    }
+
+    /// Connections accepted so far.
+    pub fn connections_total(&self) -> u64 {
+        self.connections_total.get()
+    }
+
+    /// Requests that were given to the handler so far.
+    pub fn requests_total(&self) -> u64 {
+        self.requests_total.get()
+    }
+
+    /// Requests that are being answered now.
+    pub fn requests_running(&self) -> usize {
+        self.requests_running.get()
+    }
+
+    /// Requests that were refused because they broke HTTP or a limit.
+    pub fn requests_refused(&self) -> u64 {
+        self.requests_refused.get()
+    }
+
+    /// Handlers that panicked.
+    pub fn handler_panics(&self) -> u64 {
+        self.handler_panics.get()
+    }
+
+    /// Whether the server was told to stop.
+    pub fn is_draining(&self) -> bool {
+        self.draining.get()
+    }
+}
+
+/// What the connections of one server share.
+pub(super) struct Shared<H> {
+    pub(super) app: H,
+    pub(super) config: Config,
+    pub(super) counts: Rc<ServerState>,
+    pub(super) lifespan_state: RefCell<Option<Rc<dyn Any>>>,
+    pub(super) connections: RefCell<Slab<Open>>,
+    /// Whoever waits for the number of connections to fall.
+    pub(super) watcher: RefCell<Option<Waker>>,
+    date: Cell<Date>,
+}
+
+/// A connection, as the server sees it.
+pub(super) struct Open {
+    pub(super) peer: Option<SocketAddr>,
+    pub(super) since: Instant,
+    /// Wakes the connection's task, to tell it that the server drains.
+    pub(super) waker: Option<Waker>,
+    pub(super) task: Option<JoinHandle<CloseReason>>,
+    pub(super) requests: u64,
+    pub(super) is_busy: bool,
+}
+
+/// The `date` field, made once a second.
+#[derive(Clone, Copy)]
+struct Date {
+    text: [u8; 29],
+    until: Option<Instant>,
+}
+
+impl<H> Shared<H> {
+    pub(super) fn new(app: H, config: Config) -> Self {
+        Shared {
+            app,
+            config,
+            counts: Rc::default(),
+            lifespan_state: RefCell::default(),
+            connections: RefCell::default(),
+            watcher: RefCell::default(),
+            date: Cell::new(Date {
+                text: http_date(0),
+                until: None,
+            }),
+        }
+    }
+
+    /// The `date` field as of `now`.
+    #[inline]
+    pub(super) fn date(&self, now: Instant) -> [u8; 29] {
+        let date = self.date.get();
+        if date.until.is_some_and(|until| now < until) {
+            return date.text;
+        }
+        self.refresh_date(now)
+    }
+
+    #[cold]
+    fn refresh_date(&self, now: Instant) -> [u8; 29] {
+        let since_epoch = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let text = http_date(since_epoch.as_secs());
+        let into_second = Duration::from_nanos(u64::from(since_epoch.subsec_nanos()));
+        let until = now.checked_add(Duration::from_secs(1) - into_second);
+        self.date.set(Date { text, until });
+        text
+    }
+
+    /// Tells every connection to look whether the server drains.
+    pub(super) fn wake_connections(&self) {
+        let wakers: Vec<Waker> = {
+            let connections = self.connections.borrow();
+            connections
+                .iter()
+                .filter_map(|(_, open)| open.waker.clone())
+                .collect()
+        };
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// A connection's place among the open ones, left on drop.
+pub(super) struct Place<H> {
+    pub(super) shared: Rc<Shared<H>>,
+    pub(super) key: usize,
+}
+
+impl<H> Place<H> {
+    pub(super) fn take(shared: Rc<Shared<H>>, peer: Option<SocketAddr>, now: Instant) -> Self {
+        let open = Open {
+            peer,
+            since: now,
+            waker: None,
+            task: None,
+            requests: 0,
+            is_busy: false,
+        };
+        let key = shared.connections.borrow_mut().insert(open);
+        let counts = &shared.counts;
+        counts
+            .connections_open
+            .set(counts.connections_open.get() + 1);
+        counts
+            .connections_total
+            .set(counts.connections_total.get() + 1);
+        Place { shared, key }
+    }
+
+    /// Notes what the server should know of this connection.
+    pub(super) fn note(&self, what: impl FnOnce(&mut Open)) {
+        what(&mut self.shared.connections.borrow_mut()[self.key]);
+    }
+}
+
+impl<H> Drop for Place<H> {
+    fn drop(&mut self) {
+        let open = self.shared.connections.borrow_mut().remove(self.key);
+        // Its waker may be foreign: nothing is borrowed now.
+        drop(open);
+        let counts = &self.shared.counts;
+        counts
+            .connections_open
+            .set(counts.connections_open.get() - 1);
+        let watcher = self.shared.watcher.take();
+        if let Some(watcher) = watcher {
+            watcher.wake();
+        }
+    }
+}
+
+impl<H> fmt::Debug for Shared<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("counts", &self.counts)
+            .finish_non_exhaustive()
+    }
+}
