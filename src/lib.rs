@@ -1,9 +1,63 @@
 //! A single-threaded event loop over epoll and kqueue, with an HTTP server
 //! on top, that one can watch while it turns.
+//!
+//! # A server
+//!
+//! ```no_run
+//! use tourbillon::server::{Config, Router, blocking, serve};
+//!
+//! let app = Router::new()
+//!     .get("/", async |_| "Hello!")
+//!     .get("/report", blocking(|_| "computed on a worker thread"));
+//! serve(app, Config::default())?;
+//! # Ok::<(), tourbillon::server::ServeError>(())
+//! ```
+//!
+//! # A loop
+//!
+//! ```
+//! # fn main() -> std::io::Result<()> {
+//! use std::time::Duration;
+//! use tourbillon::{Runtime, sleep, spawn, spawn_blocking};
+//!
+//! let mut rt = Runtime::new()?;
+//! let sum = rt.block_on(async {
+//!     let tick = spawn(async {
+//!         sleep(Duration::from_millis(2)).await;
+//!         1
+//!     });
+//!     let heavy = spawn_blocking(|| 41);
+//!     tick.await.unwrap() + heavy.await.unwrap()
+//! });
+//! assert_eq!(sum, 42);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is true everywhere
+//!
+//! - One thread runs the loop, and everything on it may be `!Send`. What
+//!   other threads hold is a [`Handle`].
+//! - What a turn starts, a later turn runs. Nothing can starve the sockets
+//!   but code that does not return: see [`spawn_blocking`] and [`offload`].
+//! - Timers fire late, never early.
+//! - A panic ends its task, job, callback or connection, never the loop.
+//! - Dropping a future cancels it; each async function says what that means.
+//! - Free functions such as [`spawn`] go to the runtime that is entered on
+//!   this thread: in tasks and callbacks that is their own.
+//! - Channels, locks and streams that need no particular runtime work
+//!   unchanged on this one.
+//!
+//! # The rooms
+//!
+//! [`server`] is built of [`http`] (a protocol without I/O), [`net`] and
+//! [`signal`] (what futures await) and the loop itself, whose parts are
+//! private but made to be read: start at `src/runtime/turn.rs`.
+//! ARCHITECTURE.md is the map.
 
 mod queue;
-pub mod http;
 pub mod time;
+pub mod http;
 mod sys;
 mod reactor;
 mod executor;

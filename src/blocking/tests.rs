@@ -19,8 +19,8 @@ use std::sync::{Arc, Barrier, Mutex, OnceLock};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-use super::job::{Outcome, RunningJob, Work};
-use super::pool::{PoolStats, Shutdown};
+use super::job::Work;
+use super::pool::PoolStats;
 use super::*;
 
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -6,7 +6,6 @@
 //! [`Runtime::enter`]: crate::Runtime::enter
 
 use std::cell::RefCell;
-use std::marker::PhantomData;
 use std::rc::Rc;
 
 use super::parts::Parts;
@@ -47,21 +46,19 @@ pub(crate) fn try_current() -> Option<Rc<Parts>> {
 /// Guards may be nested and must be dropped in reverse order.
 #[derive(Debug)]
 #[must_use = "the runtime is left again when the guard is dropped"]
-pub struct EnterGuard<'a> {
+pub struct EnterGuard {
     before: Option<Rc<Parts>>,
     executor: Option<Entered>,
-    runtime: PhantomData<&'a ()>,
 }
 
-pub(super) fn enter<'a>(parts: &Rc<Parts>) -> EnterGuard<'a> {
+pub(super) fn enter(parts: &Rc<Parts>) -> EnterGuard {
     EnterGuard {
         before: CURRENT.replace(Some(Rc::clone(parts))),
         executor: Some(executor::enter(Rc::clone(&parts.executor))),
-        runtime: PhantomData,
     }
 }
 
-impl Drop for EnterGuard<'_> {
+impl Drop for EnterGuard {
     fn drop(&mut self) {
         drop(self.executor.take());
         // During the thread's own teardown there is nothing left to restore.

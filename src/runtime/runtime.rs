@@ -178,7 +178,7 @@ impl Runtime {
 
     /// Makes this the runtime that [`spawn`](crate::spawn) and the other
     /// free functions go to, until the guard is dropped.
-    pub fn enter(&self) -> EnterGuard<'static> {
+    pub fn enter(&self) -> EnterGuard {
         current::enter(&self.parts)
     }
 

@@ -32,6 +32,13 @@ pub(super) struct Stream {
     pub(super) slot: Rc<PieceSlot>,
 }
 
+/// However the response ends, whoever holds the writer is told.
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.slot.close();
+    }
+}
+
 impl Body {
     /// No body.
     pub fn empty() -> Self {

@@ -18,7 +18,7 @@ use super::handler::Handler;
 use super::input::Input;
 use super::output::{OUT_BYTES_MAX, Output};
 use super::pool;
-use super::request_body::BodySlot;
+use super::request_body::OpenBody;
 use super::response::Response;
 use super::state::{Place, Shared};
 use super::transport::Transport;
@@ -54,7 +54,7 @@ pub(super) struct Connection<T, H> {
     waits_for: Wait,
 
     // For the exchange in progress.
-    pub(super) body: Option<Rc<BodySlot>>,
+    pub(super) body: Option<OpenBody>,
     /// Bytes may come that nobody will read: the close must be a soft one.
     pub(super) lingers: bool,
 }

@@ -14,7 +14,7 @@ use super::handler::Handler;
 use super::output::FLAT_BYTES_MAX;
 use super::pool;
 use super::request::Request;
-use super::request_body::{BodyError, BodySlot, RequestBody};
+use super::request_body::{BodyError, BodySlot, OpenBody, RequestBody};
 use super::response::Response;
 use super::state::ServerState;
 use super::transport::Transport;
@@ -59,7 +59,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             RequestBody::empty()
         } else {
             let slot = Rc::<BodySlot>::default();
-            self.body = Some(Rc::clone(&slot));
+            self.body = Some(OpenBody(Rc::clone(&slot)));
             RequestBody::from_slot(slot)
         };
         let shared = Rc::clone(self.shared());
@@ -103,7 +103,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             }
             // It waits for something else. Answers to earlier requests, and a
             // 100, must not wait with it.
-            if let Poll::Ready(Err(reason)) = self.poll_flush(cx) {
+            if let Err(reason) = ready!(self.poll_flush(cx)) {
                 return Poll::Ready(Err(reason));
             }
             self.place.note(|open| open.is_busy = true);
@@ -127,9 +127,12 @@ impl<T: Transport, H: Handler> Connection<T, H> {
     /// Reads for whoever wants more of the request's body. Ready when it has
     /// given them something, if only an end.
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(slot) = self.body.clone().filter(|slot| slot.is_wanted(cx)) else {
+        let Some(slot) = self.body.as_ref().map(|body| Rc::clone(&body.0)) else {
             return Poll::Pending;
         };
+        if !slot.is_wanted(cx) {
+            return Poll::Pending;
+        }
         if self.protocol.expects_continue() {
             self.protocol.send_continue(self.output.buffer());
         }
@@ -235,7 +238,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
     /// request's body. Somebody may, while the response still streams.
     fn can_skip_body(&self) -> bool {
         match &self.body {
-            Some(slot) if Rc::strong_count(slot) == 1 => {
+            Some(body) if Rc::strong_count(&body.0) == 1 => {
                 let left = self.protocol.request_remaining();
                 left.is_some_and(|left| left <= UNWANTED_BYTES_MAX)
             }
@@ -268,12 +271,8 @@ impl<T: Transport, H: Handler> Connection<T, H> {
 
     /// Sends a body while it is made.
     async fn send_stream(&mut self, mut stream: Stream) -> Result<(), CloseReason> {
-        let sent = self
-            .wait(|connection, cx| connection.poll_stream(&mut stream, cx))
-            .await;
-        // Whoever holds the writer elsewhere is told that it ends here.
-        stream.slot.close();
-        sent
+        self.wait(|connection, cx| connection.poll_stream(&mut stream, cx))
+            .await
     }
 
     fn poll_stream(
@@ -318,8 +317,8 @@ impl<T: Transport, H: Handler> Connection<T, H> {
     /// Ends the exchange: takes in what is left of the request, if that is
     /// little, and asks the protocol what comes next.
     async fn finish(&mut self) -> Result<(), CloseReason> {
-        if let Some(slot) = self.body.take() {
-            slot.finish(Err(BodyError::Late));
+        if let Some(body) = self.body.take() {
+            body.0.finish(Err(BodyError::Late));
             if self.protocol.keeps_alive() && !self.protocol.request_complete() {
                 self.wait(Self::poll_skip_body).await?;
             }

@@ -5,7 +5,7 @@
 //! sees that, reads, and fills the slot between them. A body that nobody
 //! wants is not read, so a fast client waits in its own send buffer.
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
@@ -44,25 +44,41 @@ impl BodySlot {
     /// Hands over a piece of the body.
     pub(super) fn give(&self, piece: Vec<u8>) {
         let mut between = self.0.borrow_mut();
-        between.wanted = false;
         between.piece = Some(piece);
-        wake(between.reader.take(), between);
+        answer(between);
     }
 
     /// Says how the body ended. The first end stays.
     pub(super) fn finish(&self, end: Result<(), BodyError>) {
         let mut between = self.0.borrow_mut();
-        between.wanted = false;
         between.end.get_or_insert(end);
-        wake(between.reader.take(), between);
+        answer(between);
     }
 }
 
-/// Wakes with the cell released: a waker may be foreign.
-fn wake(waker: Option<Waker>, between: std::cell::RefMut<'_, Between>) {
+/// Tells the reader that there is news. Wakes with the cell released: a
+/// waker may be foreign.
+fn answer(mut between: RefMut<'_, Between>) {
+    between.wanted = false;
+    let reader = between.reader.take();
+    let is_elsewhere = match (&reader, &between.connection) {
+        (Some(reader), Some(connection)) => !reader.will_wake(connection),
+        _ => true,
+    };
     drop(between);
-    if let Some(waker) = waker {
-        waker.wake();
+    // The task that runs the connection polls its handler again by itself.
+    if let Some(reader) = reader.filter(|_| is_elsewhere) {
+        reader.wake();
+    }
+}
+
+/// The connection's end of the slot. However the exchange ends, the reader
+/// is told.
+pub(super) struct OpenBody(pub(super) Rc<BodySlot>);
+
+impl Drop for OpenBody {
+    fn drop(&mut self) {
+        self.0.finish(Err(BodyError::Disconnected));
     }
 }
 

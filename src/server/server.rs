@@ -5,10 +5,11 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::process;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use super::close_reason::CloseReason;
 use super::config::Config;
@@ -20,9 +21,12 @@ use super::state::{Place, ServerState, Shared};
 use super::stop::ServerHandle;
 use super::transport::Transport;
 use crate::net::{ListenOptions, TcpListener, TcpStream};
-use crate::runtime::{Runtime, current, spawn_named};
+use crate::runtime::{Runtime, Sleep, current, sleep, spawn_named};
 use crate::signal::{Signal, Signals};
 use crate::sys;
+
+/// How long accepting rests after an error that the listener has no answer to.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves `app` on a runtime of its own until SIGINT or SIGTERM. Returns
 /// when the server has stopped.
@@ -64,6 +68,8 @@ pub struct Server<H> {
     pub(super) hooks: Option<Hooks>,
     pub(super) listener: Option<TcpListener>,
     pub(super) signals: Option<Signals>,
+    /// After an error, so that a broken listener does not spin.
+    accept_pause: Option<Sleep>,
     pub(super) handle: ServerHandle,
 }
 
@@ -75,6 +81,7 @@ impl<H: Handler> Server<H> {
             hooks: None,
             listener: None,
             signals: None,
+            accept_pause: None,
             handle: ServerHandle::default(),
         }
     }
@@ -215,8 +222,12 @@ impl<H: Handler> Server<H> {
 
     /// Accepts all that wait, as far as the limits allow. Never ready: it is
     /// for others to say when the server stops.
-    fn poll_accept(&self, listener: &mut TcpListener, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_accept(&mut self, listener: &mut TcpListener, cx: &mut Context<'_>) -> Poll<()> {
         loop {
+            if let Some(pause) = &mut self.accept_pause {
+                ready!(Pin::new(pause).poll(cx));
+                self.accept_pause = None;
+            }
             let open = self.shared.counts.connections_open.get();
             if open >= self.shared.config.connections_max {
                 *self.shared.watcher.borrow_mut() = Some(cx.waker().clone());
@@ -225,7 +236,10 @@ impl<H: Handler> Server<H> {
             match listener.poll_accept(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok((stream, peer))) => self.spawn_connection(stream, peer),
-                Poll::Ready(Err(error)) => log::error!("A connection was not accepted: {error}"),
+                Poll::Ready(Err(error)) => {
+                    log::error!("A connection was not accepted: {error}");
+                    self.accept_pause = Some(sleep(ACCEPT_PAUSE));
+                }
             }
         }
     }
