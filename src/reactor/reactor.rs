@@ -74,8 +74,8 @@ impl Reactor {
         let mut sources = self.sources.borrow_mut();
         let generation = self.next_generation();
         let entry = sources.vacant_entry();
-        let index = u32::try_from(entry.key()).unwrap_or(u32::MAX);
-        if index >= HALF_MAX {
+        let index = entry.key() as u32;
+        if entry.key() >= HALF_MAX as usize {
             return Err(io::Error::other(
                 "the reactor holds as many sources as a token can name",
             ));
@@ -107,10 +107,10 @@ impl Reactor {
         // Its wakers may be foreign and run code when dropped.
         drop(sources);
         drop(forgotten);
-        if cfg!(mio_unsupported_force_poll_poll) {
-            if let Err(error) = self.registry.deregister(source) {
-                log::debug!("a source could not be taken out of poll(2)'s list: {error}");
-            }
+        if cfg!(mio_unsupported_force_poll_poll)
+            && let Err(error) = self.registry.deregister(source)
+        {
+            log::debug!("a source could not be taken out of poll(2)'s list: {error}");
         }
     }
 

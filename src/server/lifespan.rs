@@ -9,8 +9,9 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 type BoxError = Box<dyn Error>;
-type Startup = dyn FnOnce() -> Pin<Box<dyn Future<Output = Result<Rc<dyn Any>, BoxError>>>>;
-type Shutdown = dyn FnOnce(Rc<dyn Any>) -> Pin<Box<dyn Future<Output = Result<(), BoxError>>>>;
+type Running<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>>>>;
+type Startup = dyn FnOnce() -> Running<Rc<dyn Any>>;
+type Shutdown = dyn FnOnce(Rc<dyn Any>) -> Running<()>;
 
 /// Hooks around the life of a server, and the state that one of them makes.
 ///
@@ -51,7 +52,7 @@ impl Hooks {
     /// # Panics
     ///
     /// When it was begun before: a server starts once.
-    pub(super) fn start(&mut self) -> Pin<Box<dyn Future<Output = Result<Rc<dyn Any>, BoxError>>>> {
+    pub(super) fn start(&mut self) -> Running<Rc<dyn Any>> {
         let startup = self.startup.take().expect("a server starts once");
         startup()
     }
@@ -63,7 +64,7 @@ impl<S: 'static> Lifespan<S> {
     where
         E: Into<BoxError> + 'static,
     {
-        let startup = move || -> Pin<Box<dyn Future<Output = _>>> {
+        let startup = move || -> Running<Rc<dyn Any>> {
             Box::pin(async move {
                 let state = startup().await.map_err(Into::into)?;
                 Ok(Rc::new(state) as Rc<dyn Any>)
@@ -87,7 +88,7 @@ impl<S: 'static> Lifespan<S> {
     where
         E: Into<BoxError> + 'static,
     {
-        let shutdown = move |state: Rc<dyn Any>| -> Pin<Box<dyn Future<Output = _>>> {
+        let shutdown = move |state: Rc<dyn Any>| -> Running<()> {
             let state = state.downcast().expect("startup made a state of this type");
             Box::pin(async move { shutdown(state).await.map_err(Into::into) })
         };

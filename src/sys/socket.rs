@@ -32,8 +32,7 @@ pub struct ListenOptions {
     pub reuse_port: bool,
     /// Whether an IPv6 socket refuses IPv4 peers; `None`, the default, leaves it to the system.
     pub only_v6: Option<bool>,
-    /// Whether small writes go out at once (`TCP_NODELAY`). Default: yes; see
-    /// [`ACCEPTED_INHERIT_NODELAY`].
+    /// Whether accepted connections send small writes at once (`TCP_NODELAY`). Default: yes.
     pub no_delay: bool,
 }
 
