@@ -1,13 +1,12 @@
 //! Chapter 1. What is an event loop?
 //!
 //! Run:    cargo run --example 01_thirty_lines
-//! Shows:  a queue of closures and a thread that calls them; no crate, no magic.
+//! Shows:  a queue of closures and a thread that calls them: thirty lines, no crate.
 //! Next:   02_first_turn, the same with the runtime; or src/queue/ready_queue.rs.
 
 use std::{cell::RefCell, collections::VecDeque, thread};
 
-/// All of it: what waits to be called.
-#[derive(Default)]
+/// All that it owns: what waits to be called.
 struct Loop(RefCell<VecDeque<Callback>>);
 type Callback = Box<dyn FnOnce(&Loop)>;
 
@@ -17,32 +16,27 @@ impl Loop {
     }
 
     fn run(&self) {
-        for turn in 1.. {
-            // Taken out first: what a callback posts goes into the queue that is empty now.
+        let mut turn = 0;
+        while !self.0.borrow().is_empty() {
+            turn += 1;
+            // The whole queue is taken out: what a callback posts waits for the next turn.
             let batch = self.0.take();
-            if batch.is_empty() {
-                return;
-            }
-            println!("turn {turn}: {} in the queue", batch.len());
+            let (count, thread) = (batch.len(), thread::current().id());
+            println!("turn {turn}: {count} wait, on {thread:?}");
             batch.into_iter().for_each(|callback| callback(self));
         }
     }
 }
 
-fn say(text: &str) {
-    println!("  {text:<28}{:?}", thread::current().id());
-}
-
 fn main() {
     println!("Chapter 1. What is an event loop?\n");
-    let event_loop = Loop::default();
+    let event_loop = Loop(RefCell::default());
     event_loop.post(|event_loop| {
-        say("one, begins");
-        event_loop.post(|_| say("three, posted by one"));
-        say("one, ends");
+        println!("  one begins, and posts three");
+        event_loop.post(|_| println!("  three"));
+        println!("  one ends");
     });
-    event_loop.post(|_| say("two"));
+    event_loop.post(|_| println!("  two"));
     event_loop.run();
-    println!("\nNotice: \"three\" was posted in the middle of \"one\" and yet came last.");
-    println!("        Nothing interrupts a callback. There is one thread, and it takes turns.");
+    println!("\nNotice: one was not interrupted. Three came last, though it was posted early.");
 }

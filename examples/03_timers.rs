@@ -28,11 +28,11 @@ fn main() -> io::Result<()> {
     });
     run_until_nothing_waits(&mut rt)?;
 
-    println!("\nC. A timer of 20 ms, cancelled by one of 10 ms.");
+    println!("\nC. A timer of 1000 ms, cancelled after 10 ms.");
     let began = Instant::now();
-    let late = timer("late", 20, began);
+    let far_off = timer("e", 1000, began);
     call_later(Duration::from_millis(10), move || {
-        println!("  cancelled in time: {}", late.cancel());
+        println!("  cancelled in time: {}", far_off.cancel());
     });
     run_until_nothing_waits(&mut rt)?;
 
@@ -65,7 +65,7 @@ fn timer(name: &'static str, delay: u64, began: Instant) -> tourbillon::Timer {
 fn run_until_nothing_waits(rt: &mut Runtime) -> io::Result<()> {
     while let Some(left) = rt.next_timeout() {
         if !left.is_zero() {
-            println!("  (sleeps, {:.0} ms at most)", left.as_secs_f64() * 1000.0);
+            println!("  (sleeps, {:.1} ms at most)", left.as_secs_f64() * 1000.0);
         }
         rt.turn(Some(left))?;
     }

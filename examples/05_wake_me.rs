@@ -7,13 +7,14 @@
 use std::env;
 use std::error::Error;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use tourbillon::{JoinHandle, Runtime, call_later, timeout};
+use tourbillon::{JoinHandle, Runtime, call_later, spawn, timeout};
 
 const SOON: Duration = Duration::from_millis(50);
 
@@ -47,10 +48,13 @@ impl Future for Rung {
 }
 
 fn ring(bell: &Mutex<Bell>, wake: bool) {
-    let mut bell = bell.lock().expect("nothing panics with the bell");
     println!("  the bell rings, on {:?}", thread::current().id());
+    let mut bell = bell.lock().expect("nothing panics with the bell");
     bell.rung = true;
-    if let Some(waker) = bell.waker.take().filter(|_| wake) {
+    let waker = bell.waker.take();
+    // Unlocked before the wake: a waker is the business of whoever made it.
+    drop(bell);
+    if let Some(waker) = waker.filter(|_| wake) {
         println!("  wake: the task goes to the ready queue");
         waker.wake();
     }
@@ -60,31 +64,24 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("Chapter 5. How does a future continue?");
     let mut rt = Runtime::new()?;
     let _guard = rt.enter();
-    let bell = Arc::new(Mutex::new(Bell::default()));
-    let task = rt.spawn(Rung {
-        bell: Arc::clone(&bell),
-        polls: 0,
-    });
-
+    let (task, bell) = wait_for_bell();
     if env::args().any(|arg| arg == "--forget-wake") {
         println!("\nThe bell rings after {SOON:?}, and the waker is forgotten.");
         call_later(SOON, move || ring(&bell, false));
         match rt.block_on(timeout(10 * SOON, task)) {
             Ok(ended) => ended?,
-            Err(error) => println!("  we give up after {:?}: {error}", 10 * SOON),
+            Err(error) => {
+                println!("  gave up after {:?}: {error}", 10 * SOON);
+                println!("  The task lives on, has not noticed, and never will: this is a hang.");
+            }
         }
-        println!("  The task is still there. It has not even noticed, and never will.");
     } else {
         println!("\nA. A callback of the same loop rings after {SOON:?}.");
         call_later(SOON, move || ring(&bell, true));
         turn_until_finished(&mut rt, &task)?;
 
         println!("\nB. Another thread rings after {SOON:?}.");
-        let bell = Arc::new(Mutex::new(Bell::default()));
-        let task = rt.spawn(Rung {
-            bell: Arc::clone(&bell),
-            polls: 0,
-        });
+        let (task, bell) = wait_for_bell();
         let other = thread::spawn(move || {
             thread::sleep(SOON);
             ring(&bell, true);
@@ -103,11 +100,24 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn turn_until_finished(rt: &mut Runtime, task: &JoinHandle<()>) -> Result<(), Box<dyn Error>> {
+fn wait_for_bell() -> (JoinHandle<()>, Arc<Mutex<Bell>>) {
+    let bell = Arc::new(Mutex::new(Bell::default()));
+    let future = Rung {
+        bell: Arc::clone(&bell),
+        polls: 0,
+    };
+    (spawn(future), bell)
+}
+
+fn turn_until_finished(rt: &mut Runtime, task: &JoinHandle<()>) -> io::Result<()> {
     while !task.is_finished() {
         // A second at most, should the other thread ring right here, before the turn.
         let left = rt.next_timeout().unwrap_or(Duration::from_secs(1));
-        let note = if left.is_zero() { "" } else { ": nothing to run, so the loop sleeps" };
+        let note = if left.is_zero() {
+            ""
+        } else {
+            ": nothing to run, so the loop sleeps"
+        };
         println!("turn {}{note}", rt.stats().turns + 1);
         rt.turn(Some(left))?;
     }

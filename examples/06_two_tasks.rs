@@ -58,6 +58,7 @@ async fn steps(name: &str) {
         // Without this await, all three steps would be one poll.
         yield_now().await;
     }
+    println!("  {name} ends");
 }
 
 async fn make(what: &str) {

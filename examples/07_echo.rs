@@ -1,7 +1,7 @@
 //! Chapter 7. How do sockets fit in?
 //!
 //! Run:    cargo run --example 07_echo
-//! Shows:  an echo server and three clients; try, would block, readable, try again.
+//! Shows:  an echo server and three clients; try, wait, readable, try again.
 //! Next:   08_pool_full; or src/net/stream.rs, and src/reactor/reactor.rs below it.
 
 use std::error::Error;
@@ -62,7 +62,7 @@ async fn echo(number: u64, mut stream: TcpStream) -> io::Result<()> {
     loop {
         let count = read_aloud(number, &mut stream, &mut buf).await?;
         if count == 0 {
-            println!("conn {number}  the peer is done: closed");
+            println!("conn {number}  closed: the peer has nothing more to say");
             return Ok(());
         }
         stream.write_all(&buf[..count]).await?;
@@ -76,8 +76,8 @@ async fn read_aloud(number: u64, stream: &mut TcpStream, buf: &mut [u8]) -> io::
     let count = poll_fn(|cx| {
         let polled = stream.poll_read(cx, buf);
         match &polled {
-            Poll::Pending => println!("conn {number}  would block: the kernel is to tell"),
-            Poll::Ready(_) if waited => println!("conn {number}  readable"),
+            Poll::Pending => println!("conn {number}  nothing to read: waits for the kernel"),
+            Poll::Ready(_) if waited => println!("conn {number}  is readable"),
             Poll::Ready(_) => {}
         }
         waited |= polled.is_pending();

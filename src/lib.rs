@@ -72,5 +72,5 @@ pub use runtime::{
     Builder, Closed, DetachedJob, Elapsed, EnterGuard, Handle, Interval, Job, JobHandle,
     MissedTicks, Runtime, ShutdownReport, Sleep, Stats, Timer, YieldNow, call_at, call_later,
     call_soon, interval, interval_at, offload, sleep, sleep_until, spawn, spawn_blocking,
-    spawn_named, timeout, yield_now,
+    spawn_named, stats, stop, timeout, yield_now,
 };

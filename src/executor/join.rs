@@ -243,7 +243,7 @@ pub(crate) fn panic_text(payload: &(dyn Any + Send)) -> &str {
 impl fmt::Display for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Why::Aborted => f.write_str("aborted before it ended"),
+            Why::Aborted => f.write_str("aborted or cancelled before it had ended"),
             Why::Panicked(payload) => write!(f, "panicked with: {}", panic_text(&**payload)),
             Why::Refused(why) => write!(f, "refused: {why}"),
         }
@@ -257,3 +257,9 @@ impl fmt::Debug for JoinError {
 }
 
 impl std::error::Error for JoinError {}
+
+impl From<JoinError> for std::io::Error {
+    fn from(error: JoinError) -> Self {
+        std::io::Error::other(error.to_string())
+    }
+}

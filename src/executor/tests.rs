@@ -1,1 +1,94 @@
+//! The executor, alone: no loop, no kernel, no clock.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that unwraps fails where it should"
+)]
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, pending};
+use std::panic::Location;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Poll, Waker};
+use std::thread;
+use std::time::Duration;
+
+use super::tasks::{CheckedOut, Executor};
+use super::ticket::{GENERATION_MAX, SLOT_MAX, Ticket};
+use super::waker::{Registration, enter, register, waker};
+use super::{JoinError, JoinHandle};
+
+mod handles;
+mod model;
+mod wakers;
+
+/// An executor with a number of its own, and the wakes that came from afar.
+struct World {
+    executor: Rc<Executor>,
+    remote: Arc<Mutex<Vec<Ticket>>>,
+    _registration: Registration,
+}
+
+impl World {
+    fn new(seed: Option<u64>) -> Self {
+        let remote = Arc::new(Mutex::new(Vec::new()));
+        let inbox = Arc::clone(&remote);
+        let registration = register(move |ticket| inbox.lock().unwrap().push(ticket)).unwrap();
+        World {
+            executor: Rc::new(Executor::new(registration.number(), seed)),
+            remote,
+            _registration: registration,
+        }
+    }
+
+    fn spawn<F: Future + 'static>(&self, future: F) -> JoinHandle<F::Output> {
+        self.executor.spawn(future, None, Location::caller())
+    }
+
+    /// Polls what is queued now, once, as a turn does. Returns how many polls that were.
+    fn run(&self) -> usize {
+        let mut polls = 0;
+        for _ in 0..self.executor.ready_count() {
+            match self.executor.check_out() {
+                CheckedOut::Task(ticket, mut future) => {
+                    polls += 1;
+                    let waker = waker(ticket);
+                    match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                        Poll::Pending => self.executor.check_in(ticket, future),
+                        Poll::Ready(()) => drop((self.executor.retire(ticket), future)),
+                    }
+                }
+                CheckedOut::Aborted(ticket, future) => {
+                    drop(future);
+                    if let Some(join) = self.executor.retire(ticket) {
+                        join.fail(JoinError::aborted());
+                    }
+                }
+                CheckedOut::Root(_) | CheckedOut::Vacant => {}
+            }
+        }
+        polls
+    }
+
+    /// The ticket of the next task in the queue, which stays pending.
+    fn first_ticket(&self) -> Ticket {
+        match self.executor.check_out() {
+            CheckedOut::Task(ticket, future) => {
+                self.executor.check_in(ticket, future);
+                ticket
+            }
+            _ => panic!("the first in the queue is no task"),
+        }
+    }
+
+    fn remote_count(&self) -> usize {
+        self.remote.lock().unwrap().len()
+    }
+}
+
+fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+}

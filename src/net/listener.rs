@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsRawFd, RawFd};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -40,7 +40,9 @@ pub struct TcpListener {
 
 impl TcpListener {
     /// Listens on `address`, with the default [`ListenOptions`]. Port 0
-    /// takes a free one; see [`local_addr`](Self::local_addr).
+    /// takes a free one; see [`local_addr`](Self::local_addr). Of several
+    /// addresses the first that can be listened on is taken; a name is looked
+    /// up here and now, so a program that is running should give numbers.
     ///
     /// # Errors
     ///
@@ -51,8 +53,15 @@ impl TcpListener {
     ///
     /// When no runtime is entered on this thread.
     #[track_caller]
-    pub fn bind(address: SocketAddr) -> io::Result<Self> {
-        Self::bind_with(address, &ListenOptions::default())
+    pub fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
+        let mut refused = None;
+        for address in address.to_socket_addrs()? {
+            match Self::bind_with(address, &ListenOptions::default()) {
+                Ok(listener) => return Ok(listener),
+                Err(error) => refused = Some(error),
+            }
+        }
+        Err(refused.unwrap_or_else(|| io::Error::other("the name to listen on has no address")))
     }
 
     /// Listens on `address`.

@@ -29,7 +29,7 @@ use crate::sys::{self, Keepalive};
 ///
 /// let mut rt = tourbillon::Runtime::new()?;
 /// rt.block_on(async {
-///     let mut listener = TcpListener::bind("127.0.0.1:0".parse().unwrap())?;
+///     let mut listener = TcpListener::bind("127.0.0.1:0")?;
 ///     let mut client = TcpStream::connect(listener.local_addr()?).await?;
 ///     let (mut server, _) = listener.accept().await?;
 ///     client.write_all(b"tick").await?;

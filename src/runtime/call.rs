@@ -59,6 +59,17 @@ pub fn call_at(deadline: Instant, callback: impl FnOnce() + 'static) -> Timer {
     current().call_at(Some(deadline), Callback::new(callback, Location::caller()))
 }
 
+/// Makes [`Runtime::run`](crate::Runtime::run) of the current runtime return
+/// when it has finished this turn.
+///
+/// # Panics
+///
+/// When no runtime is entered on this thread.
+#[track_caller]
+pub fn stop() {
+    current().stopping.set(true);
+}
+
 impl Callback {
     pub(super) fn new(
         callback: impl FnOnce() + 'static,
@@ -67,6 +78,7 @@ impl Callback {
         Callback {
             call: Box::new(callback),
             place,
+            timer: None,
         }
     }
 }
@@ -76,6 +88,9 @@ impl Parts {
     fn call_at(self: &Rc<Self>, deadline: Option<Instant>, callback: Callback) -> Timer {
         let tick = deadline.map_or(u64::MAX, |deadline| self.clock.tick_for(deadline));
         let key = self.insert_timer(tick, Due::Call(callback));
+        if let Some(Due::Call(callback)) = self.wheel.borrow_mut().get_mut(key) {
+            callback.timer = Some(key);
+        }
         Timer {
             parts: Rc::clone(self),
             key,
@@ -91,10 +106,20 @@ pub struct Timer {
 
 impl Timer {
     /// Cancels the callback, which is dropped here, unless it was called
-    /// already or is about to be in this turn. Says whether it did.
+    /// already. Says whether it did.
     pub fn cancel(self) -> bool {
-        let callback = self.parts.wheel.borrow_mut().cancel(self.key);
-        callback.is_some()
+        let waiting = self.parts.wheel.borrow_mut().cancel(self.key);
+        if waiting.is_some() {
+            return true;
+        }
+        // It may have come due in this turn and not have been called yet.
+        let mut callbacks = self.parts.callbacks.borrow_mut();
+        let due = callbacks
+            .iter()
+            .position(|callback| callback.timer == Some(self.key));
+        let due = due.and_then(|index| callbacks.remove(index));
+        drop(callbacks);
+        due.is_some()
     }
 }
 

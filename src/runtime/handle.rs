@@ -99,3 +99,9 @@ impl fmt::Display for Closed {
 }
 
 impl std::error::Error for Closed {}
+
+impl From<Closed> for std::io::Error {
+    fn from(closed: Closed) -> Self {
+        std::io::Error::new(std::io::ErrorKind::BrokenPipe, closed)
+    }
+}

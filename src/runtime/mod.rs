@@ -37,7 +37,7 @@ mod shutdown;
 mod stats;
 
 pub use builder::Builder;
-pub use call::{Timer, call_at, call_later, call_soon};
+pub use call::{Timer, call_at, call_later, call_soon, stop};
 pub use current::EnterGuard;
 pub(crate) use current::current;
 pub use handle::{Closed, Handle};
@@ -48,4 +48,4 @@ pub use runtime::Runtime;
 pub use shutdown::{DetachedJob, ShutdownReport};
 pub use sleep::{Elapsed, Sleep, sleep, sleep_until, timeout};
 pub use spawn::{YieldNow, spawn, spawn_named, yield_now};
-pub use stats::Stats;
+pub use stats::{Stats, stats};

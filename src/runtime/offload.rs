@@ -197,6 +197,7 @@ impl Parts {
             self.push_callback(Callback {
                 call: Box::new(move || end(how)),
                 place,
+                timer: None,
             });
         }
     }

@@ -29,6 +29,8 @@ pub(crate) enum Post {
 pub(super) struct Callback {
     pub(super) call: Box<dyn FnOnce()>,
     pub(super) place: &'static Location<'static>,
+    /// The timer it waits for, or has waited for.
+    pub(super) timer: Option<TimerKey>,
 }
 
 /// What a timer does when it is due.

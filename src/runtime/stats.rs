@@ -1,5 +1,6 @@
 //! What the loop has done so far.
 
+use super::current::current;
 use super::parts::Parts;
 
 /// Counters of a [`Runtime`](crate::Runtime), from its start to now.
@@ -38,6 +39,16 @@ pub struct Stats {
     pub late_events: u64,
     /// Panics caught: tasks, callbacks and what they dropped.
     pub panics: u64,
+}
+
+/// Counts what the current runtime has done so far.
+///
+/// # Panics
+///
+/// When no runtime is entered on this thread.
+#[track_caller]
+pub fn stats() -> Stats {
+    current().stats()
 }
 
 impl Parts {

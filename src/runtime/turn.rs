@@ -69,7 +69,13 @@ impl Parts {
         for post in batch.drain(..) {
             match post {
                 Post::Wake(ticket) => self.executor.wake(ticket),
-                Post::Call(call, place) => self.push_callback(Callback { call, place }),
+                Post::Call(call, place) => {
+                    self.push_callback(Callback {
+                        call,
+                        place,
+                        timer: None,
+                    });
+                }
                 Post::JobEnded(key) => self.job_ended(key),
                 Post::Stop => self.stopping.set(true),
             }

@@ -3,3 +3,13 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod tidy;
+mod examples;
+mod server_support;
+mod server_child;
+mod server;
+mod graceful;
+mod lifespan;
+mod costs;
+mod http_faults;
+mod http_departures;
+mod router;

@@ -1,0 +1,417 @@
+//! The executor against a model that is a few maps, over hundreds of seeds.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::*;
+
+/// What a task of the model does when polled, and what has happened to it.
+#[derive(Default)]
+struct Script {
+    finishes: Cell<bool>,
+    polls: Cell<u32>,
+    drops: Cell<u32>,
+}
+
+struct Scripted(Rc<Script>);
+
+impl Future for Scripted {
+    type Output = u32;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<u32> {
+        self.0.polls.set(self.0.polls.get() + 1);
+        if self.0.finishes.get() {
+            return Poll::Ready(self.0.polls.get());
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Scripted {
+    fn drop(&mut self) {
+        self.0.drops.set(self.0.drops.get() + 1);
+    }
+}
+
+struct Task {
+    script: Rc<Script>,
+    handle: JoinHandle<u32>,
+    ticket: Ticket,
+    out: Option<super::super::TaskFuture>,
+    aborting: bool,
+}
+
+struct Model {
+    seed: u64,
+    dice: u64,
+    shuffled: bool,
+    world: World,
+    live: BTreeMap<u32, Task>,
+    /// Every slot's generation; a slot whose last is spent is in `retired`.
+    generations: BTreeMap<u32, u32>,
+    retired: BTreeSet<u32>,
+    queue: VecDeque<u32>,
+    stale: Vec<Ticket>,
+    ended: Vec<(Rc<Script>, JoinHandle<u32>, bool)>,
+}
+
+impl Model {
+    fn new(seed: u64, shuffled: bool) -> Self {
+        Model {
+            seed,
+            dice: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).max(1),
+            shuffled,
+            world: World::new(shuffled.then_some(seed)),
+            live: BTreeMap::new(),
+            generations: BTreeMap::new(),
+            retired: BTreeSet::new(),
+            queue: VecDeque::new(),
+            stale: Vec::new(),
+            ended: Vec::new(),
+        }
+    }
+
+    fn draw(&mut self, end: usize) -> usize {
+        self.dice ^= self.dice << 13;
+        self.dice ^= self.dice >> 7;
+        self.dice ^= self.dice << 17;
+        (self.dice % end as u64) as usize
+    }
+
+    fn enqueue(&mut self, slot: u32) {
+        if !self.queue.contains(&slot) {
+            self.queue.push_back(slot);
+        }
+    }
+
+    fn any_live(&mut self) -> Option<u32> {
+        let count = self.live.len();
+        let at = self.draw(count.max(1));
+        self.live.keys().nth(at).copied()
+    }
+
+    fn spawn(&mut self) {
+        let seed = self.seed;
+        let script = Rc::new(Script::default());
+        let handle = self.world.spawn(Scripted(Rc::clone(&script)));
+        let text = format!("{handle:?}");
+        let digits = text
+            .split("task: ")
+            .nth(1)
+            .and_then(|rest| rest.split(',').next());
+        let slot: u32 = digits.unwrap().parse().unwrap();
+        assert!(
+            slot != 0,
+            "seed {seed}: the root's slot was given to a task"
+        );
+        assert!(
+            !self.live.contains_key(&slot),
+            "seed {seed}: slot {slot} is taken"
+        );
+        assert!(
+            !self.retired.contains(&slot),
+            "seed {seed}: slot {slot} had retired"
+        );
+        let generation = *self.generations.entry(slot).or_insert(0);
+        let ticket = Ticket::new(self.world.executor.number(), generation, slot);
+        self.enqueue(slot);
+        let task = Task {
+            script,
+            handle,
+            ticket,
+            out: None,
+            aborting: false,
+        };
+        self.live.insert(slot, task);
+    }
+
+    fn wake(&mut self, ticket: Ticket) {
+        let original = waker(ticket);
+        let copy = original.clone();
+        assert!(original.will_wake(&copy));
+        match self.draw(4) {
+            0 => self.world.executor.wake(ticket),
+            1 => original.wake_by_ref(),
+            2 => copy.wake(),
+            _ => (0..3).for_each(|_| copy.wake_by_ref()),
+        }
+        let slot = ticket.slot();
+        if self
+            .live
+            .get(&slot)
+            .is_some_and(|task| task.ticket == ticket)
+        {
+            self.enqueue(slot);
+        }
+    }
+
+    fn abort(&mut self) {
+        let Some(slot) = self.any_live() else { return };
+        let task = self.live.get_mut(&slot).unwrap();
+        task.handle.abort();
+        task.aborting = true;
+        self.enqueue(slot);
+    }
+
+    fn check_out(&mut self) {
+        let seed = self.seed;
+        let out = self.world.executor.check_out();
+        let expected = match (&out, self.shuffled) {
+            (CheckedOut::Task(ticket, _) | CheckedOut::Aborted(ticket, _), true) => {
+                let at = self.queue.iter().position(|&slot| slot == ticket.slot());
+                at.map(|at| self.queue.remove(at).unwrap())
+            }
+            // Shuffled, only a slot whose future is out can come up empty here; see `end`.
+            (_, true) => {
+                let live = &self.live;
+                let is_out = |slot: &u32| live.get(slot).is_some_and(|task| task.out.is_some());
+                let outs = self.queue.iter().filter(|slot| is_out(slot)).count();
+                assert!(outs <= 1, "seed {seed}: at most one is out when shuffled");
+                let at = self.queue.iter().position(is_out);
+                at.map(|at| self.queue.remove(at).unwrap())
+            }
+            (_, false) => self.queue.pop_front(),
+        };
+        let task = expected.and_then(|slot| self.live.get_mut(&slot));
+        match (out, task) {
+            (CheckedOut::Task(ticket, mut future), Some(task)) => {
+                assert_eq!(ticket, task.ticket, "seed {seed}");
+                assert!(!task.aborting && task.out.is_none(), "seed {seed}");
+                let polls = task.script.polls.get();
+                let mut cx = Context::from_waker(Waker::noop());
+                assert!(future.as_mut().poll(&mut cx).is_pending());
+                assert_eq!(
+                    task.script.polls.get(),
+                    polls + 1,
+                    "seed {seed}: a stranger's future"
+                );
+                task.out = Some(future);
+            }
+            (CheckedOut::Aborted(ticket, future), Some(task)) => {
+                assert_eq!(ticket, task.ticket, "seed {seed}");
+                assert!(task.aborting && task.out.is_none(), "seed {seed}");
+                drop(future);
+                self.retire(ticket, true);
+            }
+            (CheckedOut::Vacant, Some(task)) => {
+                assert!(
+                    task.out.is_some(),
+                    "seed {seed}: task {:?} was lost",
+                    task.ticket
+                );
+            }
+            (CheckedOut::Vacant, None) => {}
+            (out, _) => panic!(
+                "seed {seed}: no task of the model is polled: {}",
+                kind(&out)
+            ),
+        }
+    }
+
+    /// Puts a future back, or lets it end first.
+    fn put_back(&mut self) {
+        let outs: Vec<u32> = self
+            .live
+            .iter()
+            .filter(|(_, task)| task.out.is_some())
+            .map(|(&slot, _)| slot)
+            .collect();
+        if outs.is_empty() {
+            return;
+        }
+        let slot = outs[self.draw(outs.len())];
+        // Shuffled, nothing tells which of several vacant entries came up, so none is made.
+        let may_end = !(self.shuffled && self.queue.contains(&slot));
+        let ends = may_end && self.draw(3) == 0;
+        let task = self.live.get_mut(&slot).unwrap();
+        let mut future = task.out.take().unwrap();
+        if !ends {
+            self.world.executor.check_in(task.ticket, future);
+            return;
+        }
+        task.script.finishes.set(true);
+        assert!(
+            future
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()))
+                .is_ready()
+        );
+        let ticket = task.ticket;
+        self.retire(ticket, false);
+        drop(future);
+    }
+
+    fn retire(&mut self, ticket: Ticket, aborted: bool) {
+        let join = self
+            .world
+            .executor
+            .retire(ticket)
+            .expect("a live task has a join slot");
+        if aborted {
+            join.fail(JoinError::aborted());
+        }
+        let task = self.live.remove(&ticket.slot()).unwrap();
+        let generation = self.generations.get_mut(&ticket.slot()).unwrap();
+        if *generation == GENERATION_MAX {
+            self.retired.insert(ticket.slot());
+        }
+        *generation += 1;
+        self.stale.push(ticket);
+        self.ended.push((task.script, task.handle, aborted));
+    }
+
+    fn step(&mut self) {
+        let outs = self.live.values().filter(|task| task.out.is_some()).count();
+        match self.draw(12) {
+            0 | 1 if self.live.len() < 12 => self.spawn(),
+            2 | 3 => {
+                if let Some(slot) = self.any_live() {
+                    let ticket = self.live[&slot].ticket;
+                    self.wake(ticket);
+                }
+            }
+            4 if !self.stale.is_empty() => {
+                let at = self.draw(self.stale.len());
+                let ticket = self.stale[at];
+                let before = self.world.executor.ready_count();
+                self.wake(ticket);
+                assert_eq!(
+                    self.world.executor.ready_count(),
+                    before,
+                    "seed {}: stale {ticket:?} queued something",
+                    self.seed
+                );
+                assert!(
+                    self.world.executor.facts(ticket).is_none(),
+                    "seed {}",
+                    self.seed
+                );
+            }
+            5 if !self.ended.is_empty() => {
+                // Late aborts reach nobody.
+                let at = self.draw(self.ended.len());
+                self.ended[at].1.abort();
+            }
+            6 => self.abort(),
+            7..=9 if outs < if self.shuffled { 1 } else { 3 } => self.check_out(),
+            _ => self.put_back(),
+        }
+        let ready = self.world.executor.ready_count();
+        assert_eq!(
+            ready,
+            self.queue.len(),
+            "seed {}: queue {:?}",
+            self.seed,
+            self.queue
+        );
+        let (alive, spawned, _) = self.world.executor.counts();
+        assert_eq!(alive, self.live.len(), "seed {}", self.seed);
+        assert_eq!(
+            spawned as usize,
+            self.live.len() + self.ended.len(),
+            "seed {}",
+            self.seed
+        );
+        for (slot, task) in &self.live {
+            assert_eq!(
+                task.script.drops.get(),
+                0,
+                "seed {}: slot {slot} was dropped",
+                self.seed
+            );
+        }
+    }
+
+    /// Nothing is lost: each handle has its result, each future was dropped once.
+    fn close(mut self) {
+        let seed = self.seed;
+        let outs: Vec<_> = self
+            .live
+            .values_mut()
+            .map(|task| (task.ticket, task.out.take()))
+            .collect();
+        for (ticket, future) in outs {
+            if let Some(future) = future {
+                self.world.executor.check_in(ticket, future);
+            }
+        }
+        let left = self.world.executor.take_all();
+        let expected: Vec<u32> = self.live.keys().copied().collect();
+        let slots: Vec<u32> = left.iter().map(|(ticket, _)| ticket.slot()).collect();
+        assert_eq!(slots, expected, "seed {seed}");
+        for (ticket, future) in left {
+            drop(future);
+            self.retire(ticket, true);
+        }
+        for (script, mut handle, aborted) in self.ended {
+            assert_eq!(script.drops.get(), 1, "seed {seed}");
+            assert!(handle.is_finished(), "seed {seed}");
+            match poll_once(&mut handle) {
+                Poll::Ready(Ok(polls)) => assert!(!aborted && polls == script.polls.get()),
+                Poll::Ready(Err(error)) => assert!(aborted && error.is_aborted(), "seed {seed}"),
+                Poll::Pending => panic!("seed {seed}: a handle never got its result"),
+            }
+        }
+    }
+}
+
+fn kind(out: &CheckedOut) -> &'static str {
+    match out {
+        CheckedOut::Root(_) => "root",
+        CheckedOut::Task(..) => "task",
+        CheckedOut::Aborted(..) => "aborted",
+        CheckedOut::Vacant => "vacant",
+    }
+}
+
+fn run(seeds: std::ops::Range<u64>, shuffled: bool) -> usize {
+    let mut retired = 0;
+    for seed in seeds {
+        let mut model = Model::new(seed, shuffled);
+        let entered = enter(Rc::clone(&model.world.executor));
+        for _ in 0..600 {
+            model.step();
+        }
+        retired += model.retired.len();
+        model.close();
+        drop(entered);
+    }
+    retired
+}
+
+#[test]
+fn the_executor_agrees_with_a_simple_model() {
+    let retired = run(1..401, false);
+    assert!(
+        retired > 400,
+        "only {retired} slots retired: the model does not meet the wrap"
+    );
+}
+
+#[test]
+fn the_executor_agrees_with_a_simple_model_in_every_shuffled_order() {
+    let retired = run(1..401, true);
+    assert!(
+        retired > 400,
+        "only {retired} slots retired: the model does not meet the wrap"
+    );
+}
+
+#[test]
+fn a_slot_retires_before_its_generation_wraps() {
+    let world = World::new(None);
+    let mut tickets: Vec<Ticket> = Vec::new();
+    for _ in 0..3 * (GENERATION_MAX + 1) {
+        let handle = world.spawn(pending::<()>());
+        let ticket = world.first_ticket();
+        assert!(!tickets.contains(&ticket), "{ticket:?} was given out twice");
+        tickets.push(ticket);
+        handle.abort();
+        world.run();
+        for &stale in &tickets {
+            world.executor.wake(stale);
+        }
+        assert_eq!(world.executor.ready_count(), 0, "a stale ticket matched");
+    }
+    let slots: BTreeSet<u32> = tickets.iter().map(|ticket| ticket.slot()).collect();
+    assert_eq!(slots.len(), 3);
+}
