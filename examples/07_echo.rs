@@ -7,7 +7,7 @@
 use std::error::Error;
 use std::future::poll_fn;
 use std::io::{self, Read, Write};
-use std::net::{self, Ipv4Addr, SocketAddr};
+use std::net::{self, SocketAddr};
 use std::task::Poll;
 use std::thread;
 use std::time::Duration;
@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("Chapter 7. How do sockets fit in?\n");
     let mut rt = Runtime::new()?;
     let guard = rt.enter();
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0).into())?;
+    let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     drop(guard);
 

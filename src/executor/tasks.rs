@@ -148,7 +148,7 @@ impl Executor {
     }
 
     /// Queues the task that `ticket` names, if it lives. Loop thread.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn wake(&self, ticket: Ticket) {
         let mut tasks = self.tasks.borrow_mut();
         if tasks.holds(ticket) {

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
 
+use super::current::current;
 use super::parts::Post;
 use super::spawn::spawn_at;
 use crate::queue::TaskQueue;
@@ -38,6 +39,16 @@ pub struct Handle {
 impl Handle {
     pub(super) fn new(door: Arc<TaskQueue<Post>>) -> Self {
         Handle { door }
+    }
+
+    /// The handle of the runtime that is entered on this thread.
+    ///
+    /// # Panics
+    ///
+    /// When none is.
+    #[track_caller]
+    pub fn current() -> Self {
+        Handle::new(Arc::clone(&current().door))
     }
 
     /// Has the loop call `callback` on its thread.

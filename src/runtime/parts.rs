@@ -78,6 +78,7 @@ pub(crate) struct Parts {
     pub(super) woken: Cell<Vec<Waker>>,
 
     pub(super) shutdown_timeout: Duration,
+    pub(super) workers_max: usize,
     pub(super) registration: Registration,
 }
 
@@ -147,6 +148,7 @@ impl Parts {
             posts: Cell::default(),
             woken: Cell::default(),
             shutdown_timeout: builder.shutdown_timeout,
+            workers_max: builder.blocking_workers_max,
             registration,
         })
     }

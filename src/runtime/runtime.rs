@@ -129,13 +129,23 @@ impl Runtime {
         self.parts.stopping.set(true);
     }
 
-    /// Runs one turn: gathers what is due, runs what is ready, and sleeps
-    /// until something is ready again, but no longer than `park_max`
-    /// (`None`: as long as it takes; zero: not at all).
+    /// Runs one turn: gathers what is due, runs what is ready, and asks the
+    /// kernel who is ready next.
     ///
-    /// What became ready while it slept runs in the next turn. For a loop
-    /// inside another program, call this with zero whenever the runtime's fd
-    /// is readable or [`next_timeout`](Runtime::next_timeout) has passed.
+    /// A turn that ran something returns at once. One with nothing to run
+    /// sleeps until there is, but no longer than `park_max` (`None`: as long
+    /// as it takes; zero: not at all); what became ready while it slept runs
+    /// in the next turn. So a loop may look between turns whether it is done:
+    /// `while !task.is_finished() { rt.turn(None)? }`.
+    ///
+    /// What runs is what was ready when the turn began. If that takes long,
+    /// over 100 us, the rest of it is left to the next turn, after the kernel
+    /// was asked.
+    ///
+    /// A host that watches the runtime's fd calls
+    /// [`run_until_stalled`](Runtime::run_until_stalled) instead when the fd
+    /// is readable or [`next_timeout`](Runtime::next_timeout) has passed: the
+    /// fd may stay readable while work waits.
     ///
     /// # Errors
     ///
@@ -144,8 +154,12 @@ impl Runtime {
         let _entered = self.enter();
         self.parts.refresh_now();
         self.parts.gather();
-        self.parts.run(None);
-        self.parts.park(park_max)
+        let has_run = self.parts.run(None);
+        self.parts.park(if has_run {
+            Some(Duration::ZERO)
+        } else {
+            park_max
+        })
     }
 
     /// Runs turns until nothing is ready, without sleeping.
@@ -166,7 +180,8 @@ impl Runtime {
 
     /// How long the loop could sleep if nothing came from outside: zero if
     /// work waits, `None` if only a socket, another thread or a moved clock
-    /// can bring any.
+    /// can bring any. With far timers it may be shorter than the time to the
+    /// first, never longer: the wheel looks in between.
     ///
     /// A host that sleeps in its own poll must sleep no longer than this.
     pub fn next_timeout(&self) -> Option<Duration> {

@@ -33,6 +33,8 @@ pub struct Stats {
     pub jobs_running: usize,
     /// Threads of the pool now.
     pub workers: usize,
+    /// Threads the pool may have.
+    pub workers_max: usize,
     /// Sockets and other sources registered now.
     pub sources: usize,
     /// Events that came after their source was closed, and were dropped.
@@ -70,6 +72,7 @@ impl Parts {
             jobs_queued: pool.queued,
             jobs_running: pool.running,
             workers: pool.workers,
+            workers_max: self.workers_max,
             sources,
             late_events,
             panics: self.counts.panics.get(),

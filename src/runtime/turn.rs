@@ -88,30 +88,33 @@ impl Parts {
     /// Both counts are taken before the first call, so a callback that posts
     /// itself and a task that wakes itself wait a turn, and cannot starve the
     /// sockets. A slow batch ends early; the rest keeps its place.
-    pub(super) fn run(&self, mut root: Option<&mut Root<'_>>) {
+    ///
+    /// Returns whether anything ran.
+    pub(super) fn run(&self, mut root: Option<&mut Root<'_>>) -> bool {
         let callback_count = self.callbacks.borrow().len();
         let ready_count = self.executor.ready_count();
-        for _ in 0..callback_count {
+        for left in (0..callback_count).rev() {
             let Some(callback) = self.callbacks.borrow_mut().pop_front() else {
                 break;
             };
             self.call(callback);
-            if self.count_run() {
+            if self.count_run(left > 0) {
                 break;
             }
         }
         // At least one poll, however slow the callbacks were.
-        for _ in 0..ready_count {
+        for left in (0..ready_count).rev() {
             match self.executor.check_out() {
                 CheckedOut::Task(ticket, future) => self.poll(ticket, future),
                 CheckedOut::Aborted(ticket, future) => self.drop_aborted(ticket, future),
                 CheckedOut::Root(ticket) => self.poll_root(ticket, root.as_deref_mut()),
                 CheckedOut::Vacant => {}
             }
-            if self.count_run() {
+            if self.count_run(left > 0) {
                 break;
             }
         }
+        callback_count + ready_count > 0
     }
 
     /// Asks the kernel who is ready: without waiting if work waits, else
@@ -163,12 +166,14 @@ impl Parts {
     }
 
     /// Counts one call or poll, and says whether the batch should end so
-    /// that the kernel is asked.
+    /// that the kernel is asked. The first few are timed closely if more
+    /// follow: two that compute for a second must not run in a row.
     #[inline]
-    fn count_run(&self) -> bool {
+    fn count_run(&self, more_follow: bool) -> bool {
         let ran = self.ran_since.get() + 1;
         self.ran_since.set(ran);
-        if ran.is_multiple_of(CLOCK_EVERY) {
+        let is_early = more_follow && ran < CLOCK_EVERY && ran.is_power_of_two();
+        if is_early || ran.is_multiple_of(CLOCK_EVERY) {
             let passed = self.refresh_now() - self.asked_at.get();
             self.is_slow.set(passed >= UNASKED_TIME_MAX);
         }

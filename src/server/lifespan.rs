@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::rc::Rc;
 
-type BoxError = Box<dyn Error>;
+type BoxError = Box<dyn Error + Send + Sync>;
 type Running<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>>>>;
 type Startup = dyn FnOnce() -> Running<Rc<dyn Any>>;
 type Shutdown = dyn FnOnce(Rc<dyn Any>) -> Running<()>;

@@ -128,13 +128,14 @@ impl<H: Handler> Server<H> {
         self.shutdown().await
     }
 
-    /// Runs the lifespan's startup, listens, and takes the signals.
+    /// Runs the lifespan's startup, listens, and takes the signals. Returns
+    /// where it listens.
     ///
     /// # Errors
     ///
     /// When the lifespan's startup fails, the address cannot be listened on,
     /// or the signals cannot be taken.
-    pub async fn startup(&mut self) -> Result<(), ServeError> {
+    pub async fn startup(&mut self) -> Result<SocketAddr, ServeError> {
         log::info!("Started server process [{}]", process::id());
         if let Some(hooks) = &mut self.hooks {
             log::info!("Waiting for application startup.");
@@ -148,16 +149,18 @@ impl<H: Handler> Server<H> {
             }
             log::info!("Application startup complete.");
         }
-        if let Err(error) = self.listen() {
-            log::error!("{error}");
-            // What was started is stopped again, as if it had served.
-            drain::end_lifespan(self).await?;
-            return Err(ServeError::Listen(error));
+        match self.listen() {
+            Ok(address) => Ok(address),
+            Err(error) => {
+                log::error!("{error}");
+                // What was started is stopped again, as if it had served.
+                drain::end_lifespan(self).await?;
+                Err(ServeError::Listen(error))
+            }
         }
-        Ok(())
     }
 
-    fn listen(&mut self) -> io::Result<()> {
+    fn listen(&mut self) -> io::Result<SocketAddr> {
         let config = &self.shared.config;
         let options = ListenOptions {
             backlog: config.backlog,
@@ -175,7 +178,7 @@ impl<H: Handler> Server<H> {
             ""
         };
         log::info!("tourbillon listening on http://{address}{hint}");
-        Ok(())
+        Ok(address)
     }
 
     /// Accepts connections until it is told to stop by a signal or by its
@@ -308,9 +311,9 @@ pub enum ServeError {
     /// The address could not be listened on, or the signals not be taken.
     Listen(io::Error),
     /// The lifespan's startup failed.
-    Startup(Box<dyn Error>),
+    Startup(Box<dyn Error + Send + Sync>),
     /// The lifespan's shutdown failed.
-    Shutdown(Box<dyn Error>),
+    Shutdown(Box<dyn Error + Send + Sync>),
 }
 
 impl fmt::Display for ServeError {
