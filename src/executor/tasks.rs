@@ -10,15 +10,14 @@ use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 
-use slab::Slab;
-
 use super::join::{JoinCell, JoinError, JoinHandle, JoinSlot};
 use super::ticket::{GENERATION_MAX, SLOT_MAX, Ticket};
-use crate::queue::ReadyQueue;
+use crate::queue::{Entry, ReadyQueue};
 
 /// A spawned future, boxed: the price of a readable signature, and of
 /// taking it out of its slot by moving sixteen bytes.
@@ -35,23 +34,31 @@ pub(crate) struct Executor {
 }
 
 struct Tasks {
-    slots: Slab<Slot>,
-    /// By slot number; grows with `slots` and never shrinks.
-    generations: Vec<u32>,
+    /// A slab: `free` names the vacant ones, and the ready queue knows each
+    /// one's generation. The crate of that name forgets what a slot's last
+    /// generation was.
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    /// By slot number, like `slots`: what only a message or an end needs.
+    facts: Vec<Option<Facts>>,
     ready: ReadyQueue,
     alive: usize,
     spawned: u64,
     closed: bool,
 }
 
+/// What a poll touches.
+#[derive(Default)]
 struct Slot {
     /// Gone while it is polled, and for good once it has ended.
     future: Option<TaskFuture>,
-    join: Option<Rc<dyn JoinSlot>>,
-    name: Cow<'static, str>,
-    place: &'static Location<'static>,
     polls: u32,
     aborting: bool,
+}
+
+struct Facts {
+    join: Rc<dyn JoinSlot>,
+    who: TaskFacts,
 }
 
 /// What the next ready slot holds.
@@ -82,14 +89,14 @@ impl fmt::Display for TaskFacts {
 impl Executor {
     /// An executor for the runtime with this number, whose ready queue is
     /// shuffled by `seed` if there is one.
-    #[track_caller]
     pub(crate) fn new(number: u16, seed: Option<u64>) -> Self {
-        let mut slots = Slab::new();
-        slots.insert(Slot::new(Cow::Borrowed("block_on"), Location::caller()));
+        let mut ready = ReadyQueue::new(seed);
+        ready.admit(ROOT, Some(0));
         let tasks = Tasks {
-            slots,
-            generations: vec![0],
-            ready: ReadyQueue::new(seed),
+            slots: vec![Slot::default()],
+            free: Vec::new(),
+            facts: vec![None],
+            ready,
             alive: 0,
             spawned: 0,
             closed: false,
@@ -126,33 +133,32 @@ impl Executor {
             let output = future.await;
             end.end(Ok(output));
         });
-        let slot = Slot {
-            future: Some(task),
-            join: Some(Rc::clone(&cell) as Rc<dyn JoinSlot>),
-            ..Slot::new(name.unwrap_or(Cow::Borrowed(type_name::<F>())), place)
+        let facts = Facts {
+            join: Rc::clone(&cell) as Rc<dyn JoinSlot>,
+            who: TaskFacts {
+                name: name.unwrap_or(Cow::Borrowed(type_name::<F>())),
+                place,
+            },
         };
-        match self.tasks.borrow_mut().insert(slot) {
-            Ok((index, generation)) => {
-                let ticket = Ticket::new(self.number, generation, index);
-                JoinHandle::new(cell, ticket, Rc::clone(self))
-            }
-            Err((slot, why)) => {
+        let inserted = self.tasks.borrow_mut().insert(task, facts);
+        let ticket = match inserted {
+            Ok((index, generation)) => Ticket::new(self.number, generation, index),
+            Err((why, refused)) => {
                 // Dropped with nothing borrowed: the future may be anything.
-                drop(slot);
+                drop(refused);
                 cell.end(Err(JoinError::refused(why)));
-                // The root's slot never matches: there is nothing to abort.
-                let ticket = Ticket::new(0, 0, ROOT);
-                JoinHandle::new(cell, ticket, Rc::clone(self))
+                // No runtime has this number: there is nothing to abort.
+                Ticket::new(0, 0, ROOT)
             }
-        }
+        };
+        JoinHandle::new(cell, ticket, Rc::clone(self))
     }
 
     /// Queues the task that `ticket` names, if it lives. Loop thread.
     #[inline(always)]
     pub(crate) fn wake(&self, ticket: Ticket) {
         let mut tasks = self.tasks.borrow_mut();
-        if tasks.holds(ticket) {
-            tasks.ready.push(ticket.slot());
+        if tasks.ready.push(ticket.slot(), ticket.generation()) {
             self.wakes.set(self.wakes.get() + 1);
         }
     }
@@ -161,16 +167,16 @@ impl Executor {
     /// its turn comes.
     pub(crate) fn abort(&self, ticket: Ticket) {
         let mut tasks = self.tasks.borrow_mut();
-        if ticket.runtime() != self.number || !tasks.holds(ticket) || ticket.slot() == ROOT {
-            return;
+        let (slot, generation) = (ticket.slot(), ticket.generation());
+        if ticket.runtime() == self.number && slot != ROOT && tasks.ready.holds(slot, generation) {
+            tasks.slots[slot as usize].aborting = true;
+            tasks.ready.push(slot, generation);
         }
-        tasks.slots[ticket.slot() as usize].aborting = true;
-        tasks.ready.push(ticket.slot());
     }
 
-    /// Queues the future that `block_on` holds, and names it.
+    /// Queues the future that `block_on` holds.
     pub(crate) fn wake_root(&self) {
-        self.tasks.borrow_mut().ready.push(ROOT);
+        self.tasks.borrow_mut().ready.push(ROOT, 0);
     }
 
     /// How many slots are queued now.
@@ -182,17 +188,16 @@ impl Executor {
     /// Takes out what the next queued slot holds.
     #[inline]
     pub(crate) fn check_out(&self) -> CheckedOut {
-        let mut tasks = self.tasks.borrow_mut();
-        let Some(index) = tasks.ready.pop() else {
+        let tasks = &mut *self.tasks.borrow_mut();
+        let Some(Ok(Entry {
+            slot: index,
+            generation,
+        })) = tasks.ready.pop()
+        else {
             return CheckedOut::Vacant;
         };
-        let Tasks {
-            slots, generations, ..
-        } = &mut *tasks;
-        let Some(slot) = slots.get_mut(index as usize) else {
-            return CheckedOut::Vacant;
-        };
-        let ticket = || Ticket::new(self.number, generations[index as usize], index);
+        let slot = &mut tasks.slots[index as usize];
+        let ticket = || Ticket::new(self.number, generation, index);
         match slot.future.take() {
             Some(future) if slot.aborting => CheckedOut::Aborted(ticket(), future),
             Some(future) => {
@@ -208,30 +213,26 @@ impl Executor {
     #[inline]
     pub(crate) fn check_in(&self, ticket: Ticket, future: TaskFuture) {
         let mut tasks = self.tasks.borrow_mut();
-        match tasks.slots.get_mut(ticket.slot() as usize) {
-            Some(slot) => slot.future = Some(future),
-            None => unreachable!("a slot is kept while its future is out"),
-        }
+        let before = tasks.slots[ticket.slot() as usize].future.replace(future);
+        debug_assert!(before.is_none(), "a slot is kept while its future is out");
+        // Forgotten only so that no code is made for dropping it.
+        mem::forget(before);
     }
 
     /// Frees the slot of a task that has ended, and gives its join slot to
     /// whoever must say how.
     #[inline]
     pub(crate) fn retire(&self, ticket: Ticket) -> Option<Rc<dyn JoinSlot>> {
-        self.tasks.borrow_mut().retire(ticket.slot())
+        let facts = self.tasks.borrow_mut().retire(ticket);
+        facts.map(|facts| facts.join)
     }
 
     /// Who the task is, while it lives.
     pub(crate) fn facts(&self, ticket: Ticket) -> Option<TaskFacts> {
         let tasks = self.tasks.borrow();
-        if !tasks.holds(ticket) {
-            return None;
-        }
-        let slot = tasks.slots.get(ticket.slot() as usize)?;
-        Some(TaskFacts {
-            name: slot.name.clone(),
-            place: slot.place,
-        })
+        let lives = tasks.ready.holds(ticket.slot(), ticket.generation());
+        let facts = tasks.facts.get(ticket.slot() as usize).filter(|_| lives)?;
+        facts.as_ref().map(|facts| facts.who.clone())
     }
 
     /// Refuses new tasks from now on.
@@ -240,21 +241,27 @@ impl Executor {
     }
 
     /// Takes out every future that is left, to be dropped by the caller,
-    /// oldest slot first.
+    /// by slot number.
     pub(crate) fn take_all(&self) -> Vec<(Ticket, TaskFuture)> {
-        let mut tasks = self.tasks.borrow_mut();
-        let Tasks {
-            slots, generations, ..
-        } = &mut *tasks;
-        let left = slots.iter_mut().filter_map(|(index, slot)| {
-            let future = slot.future.take()?;
-            let ticket = Ticket::new(self.number, generations[index], index as u32);
-            Some((ticket, future))
-        });
+        let tasks = &mut *self.tasks.borrow_mut();
+        let ready = &tasks.ready;
+        let left = tasks
+            .slots
+            .iter_mut()
+            .enumerate()
+            .filter_map(|(index, slot)| {
+                let future = slot.future.take()?;
+                let index = index as u32;
+                Some((
+                    Ticket::new(self.number, ready.generation(index), index),
+                    future,
+                ))
+            });
         left.collect()
     }
 
-    /// Tasks that live, those that were ever spawned, and wakes so far.
+    /// Tasks that live, those that were ever spawned, and wakes that queued
+    /// one.
     pub(crate) fn counts(&self) -> (usize, u64, u64) {
         let tasks = self.tasks.borrow();
         (tasks.alive, tasks.spawned, self.wakes.get())
@@ -263,54 +270,51 @@ impl Executor {
 
 impl Tasks {
     #[inline]
-    fn holds(&self, ticket: Ticket) -> bool {
-        self.generations.get(ticket.slot() as usize) == Some(&ticket.generation())
-    }
-
-    fn insert(&mut self, slot: Slot) -> Result<(u32, u32), (Slot, &'static str)> {
+    fn insert(
+        &mut self,
+        future: TaskFuture,
+        facts: Facts,
+    ) -> Result<(u32, u32), (&'static str, (TaskFuture, Facts))> {
         if self.closed {
-            return Err((slot, "the runtime is shutting down"));
+            return Err(("the runtime is shutting down", (future, facts)));
         }
-        if self.slots.vacant_key() > SLOT_MAX as usize {
-            return Err((slot, "16.7 million tasks are alive already"));
-        }
-        let index = self.slots.insert(slot);
-        if index == self.generations.len() {
-            self.generations.push(0);
-        }
+        let index = match self.free.pop() {
+            Some(index) => index,
+            None if self.slots.len() > SLOT_MAX as usize => {
+                return Err(("16.7 million tasks are alive already", (future, facts)));
+            }
+            None => {
+                let index = self.slots.len() as u32;
+                self.slots.push(Slot::default());
+                self.facts.push(None);
+                self.ready.admit(index, Some(0));
+                index
+            }
+        };
+        let slot = &mut self.slots[index as usize];
+        slot.future = Some(future);
+        (slot.polls, slot.aborting) = (0, false);
+        self.facts[index as usize] = Some(facts);
         self.alive += 1;
         self.spawned += 1;
-        self.ready.push(index as u32);
-        Ok((index as u32, self.generations[index]))
+        let generation = self.ready.generation(index);
+        self.ready.push(index, generation);
+        Ok((index, generation))
     }
 
-    fn retire(&mut self, index: u32) -> Option<Rc<dyn JoinSlot>> {
-        let generation = &mut self.generations[index as usize];
+    #[inline]
+    fn retire(&mut self, ticket: Ticket) -> Option<Facts> {
+        let (index, generation) = (ticket.slot(), ticket.generation());
         self.alive -= 1;
-        if *generation < GENERATION_MAX {
-            *generation += 1;
-            return self.slots.remove(index as usize).join;
+        if generation < GENERATION_MAX {
+            self.ready.admit(index, Some(generation + 1));
+            self.free.push(index);
+        } else {
+            // The slot is never used again: were its generation to wrap, an
+            // old ticket could name a new task.
+            self.ready.admit(index, None);
         }
-        // The slot stays taken for ever, holding nothing: were its generation
-        // to wrap, an old ticket could name a new task. A generation that no
-        // ticket carries makes sure that none matches it.
-        *generation = u32::MAX;
-        let slot = &mut self.slots[index as usize];
-        slot.name = Cow::Borrowed("retired");
-        slot.join.take()
-    }
-}
-
-impl Slot {
-    fn new(name: Cow<'static, str>, place: &'static Location<'static>) -> Self {
-        Slot {
-            future: None,
-            join: None,
-            name,
-            place,
-            polls: 0,
-            aborting: false,
-        }
+        self.facts[index as usize].take()
     }
 }
 

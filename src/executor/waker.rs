@@ -13,6 +13,7 @@
 
 use std::cell::RefCell;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::rc::Rc;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -21,7 +22,11 @@ use super::ticket::Ticket;
 
 thread_local! {
     /// The executor whose runtime is entered on this thread.
-    static ENTERED: RefCell<Option<Rc<Executor>>> = const { RefCell::new(None) };
+    ///
+    /// Never dropped by the thread's end: what needs no destructor costs no
+    /// check at each access. Guards leave `None` behind.
+    static ENTERED: RefCell<ManuallyDrop<Option<Rc<Executor>>>> =
+        const { RefCell::new(ManuallyDrop::new(None)) };
 }
 
 /// Restores what was entered before, also when a panic unwinds through it.
@@ -34,22 +39,21 @@ pub(crate) struct Entered {
 /// dropped. Guards nest, and must be dropped in reverse order.
 pub(crate) fn enter(executor: Rc<Executor>) -> Entered {
     Entered {
-        before: ENTERED.replace(Some(executor)),
+        before: ManuallyDrop::into_inner(ENTERED.replace(ManuallyDrop::new(Some(executor)))),
     }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        // During the thread's own teardown there is nothing left to restore.
-        let left = ENTERED.try_with(|entered| entered.replace(self.before.take()));
-        drop(left);
+        let before = ManuallyDrop::new(self.before.take());
+        drop(ManuallyDrop::into_inner(ENTERED.replace(before)));
     }
 }
 
 /// Wakes the task that `ticket` names, wherever this is called.
 #[inline]
 fn wake(ticket: Ticket) {
-    let woken_here = ENTERED.try_with(|entered| match &*entered.borrow() {
+    let woken_here = ENTERED.try_with(|entered| match &**entered.borrow() {
         Some(executor) if executor.number() == ticket.runtime() => {
             executor.wake(ticket);
             true

@@ -106,27 +106,68 @@ fn no_post_is_lost_between_threads() {
     }
 }
 
+fn admitting(seed: Option<u64>, slots: u32) -> ReadyQueue {
+    let mut ready = ReadyQueue::new(seed);
+    (0..slots).for_each(|slot| ready.admit(slot, Some(0)));
+    ready
+}
+
+/// Takes out the next one, which must not be stale.
+fn pop(ready: &mut ReadyQueue) -> Option<u32> {
+    ready.pop().map(|entry| entry.expect("stale").slot)
+}
+
 #[test]
 fn a_slot_is_in_the_ready_queue_at_most_once() {
-    let mut ready = ReadyQueue::new(None);
-    for slot in [3, 1, 3, 3, 2, 1] {
-        ready.push(slot);
-    }
+    let mut ready = admitting(None, 4);
+    let pushed = [3, 1, 3, 3, 2, 1].map(|slot| ready.push(slot, 0));
+    assert_eq!(pushed, [true, true, false, false, true, false]);
     assert_eq!(ready.len(), 3);
-    assert_eq!(
-        [ready.pop(), ready.pop(), ready.pop(), ready.pop()],
-        [Some(3), Some(1), Some(2), None]
-    );
-    ready.push(3);
-    assert_eq!(ready.pop(), Some(3), "once out, it may come in again");
+    let popped = [0; 4].map(|_| pop(&mut ready));
+    assert_eq!(popped, [Some(3), Some(1), Some(2), None]);
+    assert!(ready.push(3, 0), "once out, it may come in again");
+    assert_eq!(pop(&mut ready), Some(3));
+}
+
+#[test]
+fn what_comes_while_a_batch_is_taken_out_comes_after_it() {
+    let mut ready = admitting(None, 5);
+    (0..3).for_each(|slot| assert!(ready.push(slot, 0)));
+    assert_eq!(pop(&mut ready), Some(0));
+    assert!(ready.push(4, 0) && ready.push(0, 0));
+    let rest: Vec<_> = std::iter::from_fn(|| pop(&mut ready)).collect();
+    assert_eq!(rest, [1, 2, 4, 0]);
+    assert_eq!(ready.len(), 0);
+}
+
+#[test]
+fn only_the_generation_that_lives_there_is_queued() {
+    let mut ready = admitting(None, 1);
+    ready.admit(0, Some(7));
+    assert!(!ready.push(0, 6) && !ready.push(0, 8) && !ready.push(1, 7));
+    assert!(ready.push(0, 7));
+    ready.admit(0, None);
+    assert!(!ready.holds(0, 7) && !ready.push(0, 7));
+}
+
+#[test]
+fn an_entry_whose_slot_has_moved_on_is_stale_and_still_counted() {
+    let mut ready = admitting(None, 1);
+    assert!(ready.push(0, 0));
+    ready.admit(0, Some(1));
+    assert!(ready.push(0, 1), "its own entry, behind the stale one");
+    assert_eq!(ready.len(), 2);
+    assert!(ready.pop().unwrap().is_err());
+    assert!(ready.pop().unwrap().is_ok());
+    assert!(ready.pop().is_none());
 }
 
 #[test]
 fn a_shuffled_queue_repeats_with_its_seed_and_loses_nothing() {
     let run = |seed| {
-        let mut ready = ReadyQueue::new(Some(seed));
-        (0..50).for_each(|slot| ready.push(slot));
-        std::iter::from_fn(|| ready.pop()).collect::<Vec<_>>()
+        let mut ready = admitting(Some(seed), 50);
+        (0..50).for_each(|slot| assert!(ready.push(slot, 0)));
+        std::iter::from_fn(|| pop(&mut ready)).collect::<Vec<_>>()
     };
     assert_eq!(run(7), run(7));
     assert_ne!(run(7), run(8));

@@ -57,11 +57,12 @@ pub(crate) struct Parts {
     pub(super) now: Cell<Instant>,
     /// The same in the wheel's ticks.
     pub(super) tick: Cell<u64>,
+    pub(super) next_tick_at: Cell<Instant>,
     /// The tick has changed since timers were last expired, or one was
     /// filed whose time had come already.
     pub(super) timers_may_be_due: Cell<bool>,
-    /// When the kernel was last asked, and how much ran since.
-    pub(super) asked_at: Cell<Instant>,
+    /// When the kernel should be asked again, and how much ran since it was.
+    pub(super) ask_by: Cell<Instant>,
     pub(super) ran_since: Cell<u32>,
     /// What ran since has taken long.
     pub(super) is_slow: Cell<bool>,
@@ -136,8 +137,9 @@ impl Parts {
             clock,
             now: Cell::new(now),
             tick: Cell::new(0),
+            next_tick_at: Cell::new(now),
             timers_may_be_due: Cell::new(false),
-            asked_at: Cell::new(now),
+            ask_by: Cell::new(now),
             ran_since: Cell::new(0),
             is_slow: Cell::new(false),
             budget: Cell::new(BUDGET),
@@ -153,7 +155,7 @@ impl Parts {
         })
     }
 
-    /// The time as of this turn: at most 8 polls old, and free of charge.
+    /// The time as of this turn: at most 16 polls old, and free of charge.
     pub(crate) fn now(&self) -> Instant {
         self.now.get()
     }
@@ -192,6 +194,14 @@ impl Parts {
             self.timers_may_be_due.set(true);
         }
         self.wheel.borrow_mut().insert(tick, due)
+    }
+
+    /// Moves a timer that waits to another time.
+    pub(super) fn move_timer(&self, key: TimerKey, tick: u64) {
+        if tick <= self.tick.get() {
+            self.timers_may_be_due.set(true);
+        }
+        self.wheel.borrow_mut().move_to(key, tick);
     }
 
     pub(super) fn push_callback(&self, callback: Callback) {

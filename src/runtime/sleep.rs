@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::mem;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -51,7 +52,9 @@ pub struct Sleep {
     parts: Rc<Parts>,
     /// `None` is later than any instant.
     deadline: Option<Instant>,
-    timer: Option<TimerKey>,
+    /// What the wheel was told, and the deadline it was told: never later
+    /// than `deadline`, or the wheel would be too late.
+    timer: Option<(TimerKey, Option<Instant>)>,
 }
 
 impl Sleep {
@@ -70,10 +73,11 @@ impl Sleep {
 
     /// Waits for `deadline` from now on.
     ///
-    /// To a later one this is a store; the wheel is told when the old
-    /// deadline comes. So a timeout that is pushed back with every message
-    /// costs next to nothing. Does not wake anybody: whoever moves a deadline
-    /// before now should await the sleep again.
+    /// To a later one this is a store: when the old deadline comes, the task
+    /// is polled once and the sleep files itself anew. So a timeout that is
+    /// pushed back with every message costs next to nothing. Does not wake
+    /// anybody: whoever moves a deadline before now should await the sleep
+    /// again.
     #[inline]
     pub fn reset(&mut self, deadline: Instant) {
         self.reset_to(Some(deadline));
@@ -83,13 +87,18 @@ impl Sleep {
     #[inline]
     pub(crate) fn reset_to(&mut self, deadline: Option<Instant>) {
         self.deadline = deadline;
-        if let Some(key) = self.timer {
-            let tick = deadline.map_or(u64::MAX, |at| self.parts.clock.tick_for(at));
-            if tick <= self.parts.tick.get() {
-                self.parts.timers_may_be_due.set(true);
-            }
-            self.parts.wheel.borrow_mut().move_to(key, tick);
+        if let Some((key, filed)) = self.timer
+            && is_before(deadline, filed)
+        {
+            let tick = self.tick();
+            self.parts.move_timer(key, tick);
+            self.timer = Some((key, deadline));
         }
+    }
+
+    fn tick(&self) -> u64 {
+        self.deadline
+            .map_or(u64::MAX, |at| self.parts.clock.tick_for(at))
     }
 
     fn is_over(&self) -> bool {
@@ -106,29 +115,38 @@ impl Future for Sleep {
             self.cancel();
             return Poll::Ready(());
         }
-        let parts = Rc::clone(&self.parts);
-        let mut wheel = parts.wheel.borrow_mut();
-        if let Some(Due::Wake(waker)) = self.timer.and_then(|key| wheel.get_mut(key)) {
-            if !waker.will_wake(cx.waker()) {
-                let replaced = std::mem::replace(waker, cx.waker().clone());
-                // A foreign waker may run code when dropped.
-                drop(wheel);
-                drop(replaced);
+        if let Some((key, _)) = self.timer {
+            let mut wheel = self.parts.wheel.borrow_mut();
+            if let Some(Due::Wake(waker)) = wheel.get_mut(key) {
+                if !waker.will_wake(cx.waker()) {
+                    let replaced = mem::replace(waker, cx.waker().clone());
+                    // A foreign waker may run code when dropped.
+                    drop(wheel);
+                    drop(replaced);
+                }
+                return Poll::Pending;
             }
-            return Poll::Pending;
         }
-        drop(wheel);
-        let tick = self
-            .deadline
-            .map_or(u64::MAX, |at| parts.clock.tick_for(at));
-        self.timer = Some(parts.insert_timer(tick, Due::Wake(cx.waker().clone())));
+        // Not filed yet, or fired at a deadline that has been moved since.
+        let due = Due::Wake(cx.waker().clone());
+        let key = self.parts.insert_timer(self.tick(), due);
+        self.timer = Some((key, self.deadline));
         Poll::Pending
+    }
+}
+
+/// Whether `deadline` comes before `other`, `None` being never.
+fn is_before(deadline: Option<Instant>, other: Option<Instant>) -> bool {
+    match (deadline, other) {
+        (Some(deadline), Some(other)) => deadline < other,
+        (deadline, None) => deadline.is_some(),
+        (None, Some(_)) => false,
     }
 }
 
 impl Sleep {
     fn cancel(&mut self) {
-        if let Some(key) = self.timer.take() {
+        if let Some((key, _)) = self.timer.take() {
             let timer = self.parts.wheel.borrow_mut().cancel(key);
             // With the wheel released: see above.
             drop(timer);

@@ -178,29 +178,28 @@ impl BodyWriter {
     /// Dropping the future before it is ready has written nothing.
     pub async fn write(&mut self, data: impl AsRef<[u8]>) -> Result<(), Disconnected> {
         let data = data.as_ref();
-        poll_fn(|cx| self.poll_room(cx)).await?;
-        let mut pieces = self.0.0.borrow_mut();
-        pieces.waiting.extend_from_slice(data);
-        let connection = pieces.connection.take();
-        drop(pieces);
-        if let Some(connection) = connection {
-            connection.wake();
-        }
-        Ok(())
+        poll_fn(|cx| self.poll_write(cx, data)).await
     }
 
-    fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<(), Disconnected>> {
+    fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<(), Disconnected>> {
         let mut pieces = self.0.0.borrow_mut();
         if pieces.closed {
             return Poll::Ready(Err(Disconnected));
         }
-        if pieces.waiting.len() < OUT_BYTES_MAX {
-            return Poll::Ready(Ok(()));
+        if pieces.waiting.len() >= OUT_BYTES_MAX {
+            let replaced = pieces.writer.replace(cx.waker().clone());
+            drop(pieces);
+            drop(replaced);
+            return Poll::Pending;
         }
-        let replaced = pieces.writer.replace(cx.waker().clone());
+        pieces.waiting.extend_from_slice(data);
+        let connection = pieces.connection.take();
         drop(pieces);
-        drop(replaced);
-        Poll::Pending
+        // The connection's own task looks by itself when it has polled this.
+        if let Some(connection) = connection.filter(|waker| !waker.will_wake(cx.waker())) {
+            connection.wake();
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

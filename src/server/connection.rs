@@ -164,9 +164,6 @@ impl<T: Transport, H: Handler> Connection<T, H> {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            if self.input.is_empty() && self.shared().counts.draining.get() {
-                return Poll::Ready(Err(NoHead::Close(CloseReason::Draining)));
-            }
             match self.input.poll_fill(&mut self.transport, cx, HEAD_READ_MAX) {
                 Poll::Ready(Ok(0)) => {
                     let reason = if self.input.is_empty() {
@@ -180,6 +177,9 @@ impl<T: Transport, H: Handler> Connection<T, H> {
                 Poll::Ready(Err(error)) => {
                     let reason = CloseReason::Broken(error.kind());
                     return Poll::Ready(Err(NoHead::Close(reason)));
+                }
+                Poll::Pending if self.input.is_empty() && self.shared().counts.draining.get() => {
+                    return Poll::Ready(Err(NoHead::Close(CloseReason::Draining)));
                 }
                 Poll::Pending => return self.poll_head_timeout(cx),
             }
@@ -339,7 +339,10 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             reason,
             CloseReason::Broken(_) | CloseReason::ClientGone | CloseReason::WriteTimeout
         );
-        if is_broken || self.wait(Self::poll_flush).await.is_err() || !self.lingers {
+        if is_broken || self.wait(Self::poll_flush).await.is_err() {
+            return;
+        }
+        if !self.lingers && !self.has_unread().await {
             return;
         }
         if self.transport.close_write().is_err() {
@@ -349,6 +352,18 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         self.made_progress();
         self.wait(|connection, cx| connection.poll_linger(&mut left, cx))
             .await;
+    }
+
+    /// Whether the client has sent what nobody will read. Costs no system
+    /// call if the kernel has not announced any.
+    async fn has_unread(&mut self) -> bool {
+        self.wait(|connection, cx| {
+            let filled = connection
+                .input
+                .poll_fill(&mut connection.transport, cx, usize::MAX);
+            Poll::Ready(matches!(filled, Poll::Ready(Ok(1..))))
+        })
+        .await
     }
 
     fn poll_linger(&mut self, left: &mut usize, cx: &mut Context<'_>) -> Poll<()> {

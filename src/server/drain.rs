@@ -2,21 +2,31 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
+use std::process;
 use std::task::Poll;
+use std::time::Duration;
 
 use super::handler::Handler;
 use super::server::{ServeError, Server};
-use crate::runtime::{current, sleep};
+use crate::runtime::{current, sleep, yield_now};
+
+/// How long the last connections and requests, that are in the kernel but
+/// not known here yet, have to show themselves.
+const LAST_LOOK: Duration = Duration::from_millis(1);
 
 /// Runs the six steps.
 pub(super) async fn shutdown<H: Handler>(server: &mut Server<H>) -> Result<(), ServeError> {
     log::info!("Shutting down: 1. no new connections");
+    accept_the_last(server).await;
     drop(server.listener.take());
 
     log::info!("Shutting down: 2. idle connections end, busy ones after their response");
     let counts = server.state();
     counts.draining.set(true);
     server.shared.wake_connections();
+    // Woken in the next turn; the idle ones are gone in the one after.
+    yield_now().await;
+    yield_now().await;
 
     if counts.connections_open() > 0 {
         log::info!(
@@ -38,12 +48,26 @@ pub(super) async fn shutdown<H: Handler>(server: &mut Server<H>) -> Result<(), S
     } else {
         end_lifespan(server).await
     };
-    log::info!("Finished server process [{}]", std::process::id());
+    log::info!(
+        "Shutting down: 6. Finished server process [{}]",
+        process::id()
+    );
     ended
 }
 
+/// A client whose connection the kernel has completed would be reset by
+/// closing the listener, and one whose request has arrived should be answered.
+async fn accept_the_last<H: Handler>(server: &mut Server<H>) {
+    let mut look = sleep(LAST_LOOK);
+    poll_fn(|cx| {
+        server.poll_accept(cx);
+        Pin::new(&mut look).poll(cx)
+    })
+    .await;
+}
+
 /// Waits for the last connection, but not for ever, and returns whether a
-/// second signal cut it short.
+/// second request to stop cut it short.
 async fn wait_for_connections<H: Handler>(server: &mut Server<H>) -> bool {
     let handle = server.handle();
     let mut asked_again = pin!(handle.asked(2));
@@ -53,7 +77,8 @@ async fn wait_for_connections<H: Handler>(server: &mut Server<H>) -> bool {
             return Poll::Ready(false);
         }
         *server.shared.watcher.borrow_mut() = Some(cx.waker().clone());
-        if asked_again.as_mut().poll(cx).is_ready() || server.poll_signal(cx).is_ready() {
+        server.poll_signals(cx);
+        if asked_again.as_mut().poll(cx).is_ready() {
             return Poll::Ready(true);
         }
         Pin::new(&mut deadline).poll(cx).map(|()| false)
@@ -113,10 +138,24 @@ pub(super) async fn end_lifespan<H: Handler>(server: &mut Server<H>) -> Result<(
     let (Some(state), Some(shutdown)) = (state, shutdown) else {
         return Ok(());
     };
-    if let Err(error) = shutdown(state).await {
-        log::error!("Application shutdown failed: {error}");
-        return Err(ServeError::Shutdown(error));
+    let handle = server.handle();
+    let mut asked_again = pin!(handle.asked(2));
+    let mut shutdown = shutdown(state);
+    let ended = poll_fn(|cx| {
+        if let Poll::Ready(ended) = shutdown.as_mut().poll(cx) {
+            return Poll::Ready(Some(ended));
+        }
+        server.poll_signals(cx);
+        asked_again.as_mut().poll(cx).map(|()| None)
+    })
+    .await;
+    match ended {
+        Some(Ok(())) => log::info!("Application shutdown complete."),
+        Some(Err(error)) => {
+            log::error!("Application shutdown failed: {error}");
+            return Err(ServeError::Shutdown(error));
+        }
+        None => log::warn!("Application shutdown was not waited for: asked twice to stop"),
     }
-    log::info!("Application shutdown complete.");
     Ok(())
 }

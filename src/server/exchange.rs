@@ -66,7 +66,9 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         let state = shared.lifespan_state.borrow().clone();
         let request = Request::new(head, body, self.peer, state);
         let response = {
-            let mut handler = pin!(shared.app.handle(request));
+            // In a block of its own, so that `handle` itself is called when it
+            // is polled, where a panic is caught.
+            let mut handler = pin!(async { shared.app.handle(request).await });
             self.wait(|connection, cx| connection.poll_handler(handler.as_mut(), cx))
                 .await?
         };
@@ -142,23 +144,30 @@ impl<T: Transport, H: Handler> Connection<T, H> {
                 return Poll::Ready(());
             }
             if ready!(self.poll_flush(cx)).is_err() {
-                slot.finish(Err(BodyError::Disconnected));
+                self.fail_body(&slot, BodyError::Disconnected);
                 return Poll::Ready(());
             }
             match self.input.poll_fill(&mut self.transport, cx, usize::MAX) {
                 Poll::Ready(Ok(count)) if count > 0 => {}
                 Poll::Ready(_) => {
-                    slot.finish(Err(BodyError::Disconnected));
+                    self.fail_body(&slot, BodyError::Disconnected);
                     return Poll::Ready(());
                 }
                 Poll::Pending => {
                     let limit = self.shared().config.body_timeout;
                     ready!(self.poll_deadline(Wait::Body, limit, cx));
-                    slot.finish(Err(BodyError::Timeout));
+                    self.fail_body(&slot, BodyError::Timeout);
                     return Poll::Ready(());
                 }
             }
         }
+    }
+
+    /// Tells the reader that no more will come. What follows on this
+    /// connection has no meaning then, so the response announces the close.
+    fn fail_body(&mut self, slot: &BodySlot, error: BodyError) {
+        self.protocol.close_after_response();
+        slot.finish(Err(error));
     }
 
     /// Decodes what has come, and says whether that gave the reader anything.
@@ -171,7 +180,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             let received = match self.protocol.receive(limits, unread, &mut head) {
                 Ok(received) => received,
                 Err(error) => {
-                    slot.finish(Err(BodyError::Refused(error)));
+                    self.fail_body(slot, BodyError::Refused(error));
                     return true;
                 }
             };
@@ -281,6 +290,10 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), CloseReason>> {
         loop {
+            // What was made goes out before more is.
+            if let Err(reason) = ready!(self.poll_flush(cx)) {
+                return Poll::Ready(Err(reason));
+            }
             let making = catch_unwind(AssertUnwindSafe(|| stream.making.as_mut().poll(cx)));
             let piece = stream.slot.take(pool::take_buffer(), cx);
             let has_piece = !piece.is_empty();
@@ -302,9 +315,6 @@ impl<T: Transport, H: Handler> Connection<T, H> {
                     log::error!("a response was cut off, its body panicked: {text}");
                     return Poll::Ready(Err(unfinished()));
                 }
-            }
-            if let Err(reason) = ready!(self.poll_flush(cx)) {
-                return Poll::Ready(Err(reason));
             }
             // With room again, or more of the request, the maker may go on.
             if !has_piece && self.poll_body(cx).is_pending() {

@@ -3,7 +3,7 @@
 use std::io;
 use std::task::{Context, Poll, ready};
 
-use super::pool;
+use super::pool::{self, SCRATCH_BYTES};
 use super::transport::Transport;
 
 /// What has been read from a transport and not consumed.
@@ -63,6 +63,9 @@ impl Input {
 
     /// Has the bytes at the start of a scratch buffer, with room behind.
     fn make_room(&mut self) {
+        if self.unread().len() >= SCRATCH_BYTES {
+            self.move_to_larger();
+        }
         match &mut self.scratch {
             Some(scratch) => {
                 if self.start > 0 {
@@ -79,6 +82,20 @@ impl Input {
                 (self.start, self.end) = (0, left);
                 self.scratch = Some(scratch);
             }
+        }
+    }
+
+    /// A head may be longer than a scratch buffer, if a limit says so. It
+    /// then lies in a buffer of its own, which is freed after use.
+    #[cold]
+    fn move_to_larger(&mut self) {
+        let left = self.unread().len();
+        let mut larger = vec![0; left * 2].into_boxed_slice();
+        larger[..left].copy_from_slice(self.unread());
+        (self.start, self.end) = (0, left);
+        self.tail = Vec::new();
+        if let Some(scratch) = self.scratch.replace(larger) {
+            pool::give_scratch(scratch);
         }
     }
 

@@ -62,7 +62,9 @@ pub(super) fn take_scratch() -> Box<[u8]> {
 }
 
 pub(super) fn give_scratch(scratch: Box<[u8]>) {
-    give(scratch, |pool| &mut pool.scratches);
+    if scratch.len() == SCRATCH_BYTES {
+        give(scratch, |pool| &mut pool.scratches);
+    }
 }
 
 /// An empty buffer to write into.

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::process;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::close_reason::CloseReason;
@@ -192,52 +192,56 @@ impl<H: Handler> Server<H> {
     ///
     /// When called before [`startup`](Self::startup).
     pub async fn main_loop(&mut self) {
-        let mut listener = self.listener.take().expect("main_loop follows startup");
+        assert!(self.listener.is_some(), "main_loop follows startup");
         let handle = self.handle.clone();
         let mut asked = pin!(handle.asked(1));
         poll_fn(|cx| {
-            if asked.as_mut().poll(cx).is_ready() || self.poll_signal(cx).is_ready() {
+            self.poll_signals(cx);
+            if asked.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(());
             }
-            self.poll_accept(&mut listener, cx)
+            self.poll_accept(cx);
+            Poll::Pending
         })
         .await;
-        self.listener = Some(listener);
     }
 
-    pub(super) fn poll_signal(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(signals) = &mut self.signals else {
-            return Poll::Pending;
-        };
-        match signals.poll_recv(cx) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Ok(signal)) => {
-                log::info!("Received {}", signal.name());
-                Poll::Ready(())
-            }
-            Poll::Ready(Err(error)) => {
-                log::error!("Signals can be read no more: {error}");
-                self.signals = None;
-                Poll::Pending
+    /// Takes each signal as a call of [`ServerHandle::stop`].
+    pub(super) fn poll_signals(&mut self, cx: &mut Context<'_>) {
+        while let Some(signals) = &mut self.signals {
+            match signals.poll_recv(cx) {
+                Poll::Pending => return,
+                Poll::Ready(Ok(signal)) => {
+                    log::info!("Received {}", signal.name());
+                    self.handle.stop();
+                }
+                Poll::Ready(Err(error)) => {
+                    log::error!("Signals can be read no more: {error}");
+                    self.signals = None;
+                }
             }
         }
     }
 
-    /// Accepts all that wait, as far as the limits allow. Never ready: it is
-    /// for others to say when the server stops.
-    fn poll_accept(&mut self, listener: &mut TcpListener, cx: &mut Context<'_>) -> Poll<()> {
+    /// Accepts all that wait, as far as the limits allow.
+    pub(super) fn poll_accept(&mut self, cx: &mut Context<'_>) {
         loop {
             if let Some(pause) = &mut self.accept_pause {
-                ready!(Pin::new(pause).poll(cx));
+                if Pin::new(pause).poll(cx).is_pending() {
+                    return;
+                }
                 self.accept_pause = None;
             }
             let open = self.shared.counts.connections_open.get();
             if open >= self.shared.config.connections_max {
                 *self.shared.watcher.borrow_mut() = Some(cx.waker().clone());
-                return Poll::Pending;
+                return;
             }
+            let Some(listener) = &mut self.listener else {
+                return;
+            };
             match listener.poll_accept(cx) {
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => return,
                 Poll::Ready(Ok((stream, peer))) => self.spawn_connection(stream, peer),
                 Poll::Ready(Err(error)) => {
                     log::error!("A connection was not accepted: {error}");

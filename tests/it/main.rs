@@ -4,6 +4,7 @@
 
 mod tidy;
 mod examples;
+mod demo;
 mod server_support;
 mod server_child;
 mod server;
@@ -13,3 +14,4 @@ mod costs;
 mod http_faults;
 mod http_departures;
 mod router;
+mod simulated;

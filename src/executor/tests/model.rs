@@ -49,7 +49,8 @@ struct Model {
     /// Every slot's generation; a slot whose last is spent is in `retired`.
     generations: BTreeMap<u32, u32>,
     retired: BTreeSet<u32>,
-    queue: VecDeque<u32>,
+    /// What is queued, once each. A task that ends while queued stays in it as a stale entry.
+    queue: VecDeque<Ticket>,
     stale: Vec<Ticket>,
     ended: Vec<(Rc<Script>, JoinHandle<u32>, bool)>,
 }
@@ -77,9 +78,9 @@ impl Model {
         (self.dice % end as u64) as usize
     }
 
-    fn enqueue(&mut self, slot: u32) {
-        if !self.queue.contains(&slot) {
-            self.queue.push_back(slot);
+    fn enqueue(&mut self, ticket: Ticket) {
+        if !self.queue.contains(&ticket) {
+            self.queue.push_back(ticket);
         }
     }
 
@@ -113,7 +114,7 @@ impl Model {
         );
         let generation = *self.generations.entry(slot).or_insert(0);
         let ticket = Ticket::new(self.world.executor.number(), generation, slot);
-        self.enqueue(slot);
+        self.enqueue(ticket);
         let task = Task {
             script,
             handle,
@@ -140,7 +141,7 @@ impl Model {
             .get(&slot)
             .is_some_and(|task| task.ticket == ticket)
         {
-            self.enqueue(slot);
+            self.enqueue(ticket);
         }
     }
 
@@ -149,7 +150,8 @@ impl Model {
         let task = self.live.get_mut(&slot).unwrap();
         task.handle.abort();
         task.aborting = true;
-        self.enqueue(slot);
+        let ticket = task.ticket;
+        self.enqueue(ticket);
     }
 
     fn check_out(&mut self) {
@@ -157,21 +159,27 @@ impl Model {
         let out = self.world.executor.check_out();
         let expected = match (&out, self.shuffled) {
             (CheckedOut::Task(ticket, _) | CheckedOut::Aborted(ticket, _), true) => {
-                let at = self.queue.iter().position(|&slot| slot == ticket.slot());
+                let at = self.queue.iter().position(|queued| queued == ticket);
                 at.map(|at| self.queue.remove(at).unwrap())
             }
             // Shuffled, only a slot whose future is out can come up empty here; see `end`.
             (_, true) => {
                 let live = &self.live;
-                let is_out = |slot: &u32| live.get(slot).is_some_and(|task| task.out.is_some());
-                let outs = self.queue.iter().filter(|slot| is_out(slot)).count();
+                let is_out = |queued: &Ticket| {
+                    let task = live.get(&queued.slot());
+                    task.is_some_and(|task| task.ticket == *queued && task.out.is_some())
+                };
+                let outs = self.queue.iter().filter(|queued| is_out(queued)).count();
                 assert!(outs <= 1, "seed {seed}: at most one is out when shuffled");
                 let at = self.queue.iter().position(is_out);
                 at.map(|at| self.queue.remove(at).unwrap())
             }
             (_, false) => self.queue.pop_front(),
         };
-        let task = expected.and_then(|slot| self.live.get_mut(&slot));
+        let task = expected.and_then(|queued| {
+            let task = self.live.get_mut(&queued.slot());
+            task.filter(|task| task.ticket == queued)
+        });
         match (out, task) {
             (CheckedOut::Task(ticket, mut future), Some(task)) => {
                 assert_eq!(ticket, task.ticket, "seed {seed}");
@@ -220,7 +228,7 @@ impl Model {
         }
         let slot = outs[self.draw(outs.len())];
         // Shuffled, nothing tells which of several vacant entries came up, so none is made.
-        let may_end = !(self.shuffled && self.queue.contains(&slot));
+        let may_end = !(self.shuffled && self.queue.contains(&self.live[&slot].ticket));
         let ends = may_end && self.draw(3) == 0;
         let task = self.live.get_mut(&slot).unwrap();
         let mut future = task.out.take().unwrap();

@@ -1,0 +1,470 @@
+//! The main job, run as a newcomer runs it; and its pictures, drawn from made-up facts.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+#[path = "../../examples/blocking_vs_offloaded/facts.rs"]
+mod facts;
+#[path = "../../examples/blocking_vs_offloaded/json.rs"]
+mod json;
+#[path = "../../examples/blocking_vs_offloaded/lanes.rs"]
+mod lanes;
+#[path = "../../examples/blocking_vs_offloaded/look.rs"]
+mod look;
+#[path = "../../examples/blocking_vs_offloaded/options.rs"]
+mod options;
+#[path = "../../examples/blocking_vs_offloaded/table.rs"]
+mod table;
+#[path = "../../examples/blocking_vs_offloaded/verdict.rs"]
+mod verdict;
+
+use facts::{Facts, HeavyFact, How, LightFact, Run};
+use look::Look;
+use options::{Asked, Options};
+
+/// Runs the example that was built beside this binary.
+fn demo(words: &[&str], columns: &str) -> Output {
+    let mut path: PathBuf = env::current_exe().unwrap();
+    path.pop();
+    path.pop();
+    path.push("examples/blocking_vs_offloaded");
+    let output = Command::new(&path)
+        .args(words)
+        .env("COLUMNS", columns)
+        .env_remove("NO_COLOR")
+        .env_remove("RUST_LOG")
+        .output();
+    output.unwrap_or_else(|error| {
+        let hint = "`cargo test` builds it, `cargo test --test it` does not";
+        panic!("{} does not run: {error}; {hint}", path.display())
+    })
+}
+
+/// A machine that stands still for a second has every run fail, and the demo says so.
+const ATTEMPTS: usize = 3;
+
+/// Runs the demo, again if the machine was too busy to show anything.
+fn shown(words: &[&str], columns: &str) -> Output {
+    let mut output = demo(words, columns);
+    for _ in 1..ATTEMPTS {
+        let shows_nothing = output.status.code() == Some(1) && !output.stdout.is_empty();
+        if !shows_nothing {
+            break;
+        }
+        output = demo(words, columns);
+    }
+    output
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// The numbers that stand after this name, in order.
+fn numbers(json: &str, name: &str) -> Vec<f64> {
+    let name = format!("\"{name}\":");
+    let values = json.split(&name).skip(1);
+    let number = |rest: &str| {
+        let end = rest.find([',', '}', ']']).unwrap();
+        rest[..end].parse().unwrap()
+    };
+    values.map(number).collect()
+}
+
+#[test]
+fn it_shows_that_blocking_harms_and_offloading_helps() {
+    let output = shown(&["--json", "--how", "sleep"], "80");
+    let json = text(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(text(&output.stderr), "");
+    assert!(json.starts_with('{') && json.ends_with("}\n"), "{json}");
+    assert_eq!(json.lines().count(), 1, "{json}");
+    assert!(
+        json.contains("\"how\":\"sleep\"") && json.contains("\"ok\":true"),
+        "{json}"
+    );
+    assert!(numbers(json, "factor")[0] > 3.0, "{json}");
+
+    let due: Vec<f64> = (0..20).map(|number| f64::from(number) * 100.0).collect();
+    assert_eq!(numbers(json, "scheduled_ms"), [&due[..], &due[..]].concat());
+    assert_eq!(numbers(json, "start_ms"), [150.0, 150.0]);
+    let (a, b) = json.split_once("\"b\":").unwrap();
+    let (light, heavy) = a.split_once("\"heavy\":[").unwrap();
+    let latencies = numbers(light, "latency_ms");
+    // Nobody is answered before the loop is free; up to 300 ms, the heavy one may still be on its
+    // way on a busy machine.
+    for (due, latency) in due.iter().zip(latencies) {
+        let blocked = (300.0..=1100.0).contains(due);
+        assert!(!blocked || due + latency >= 1150.0, "due {due}: {latency}");
+    }
+    assert!(numbers(heavy, "latency_ms")[0] >= 1000.0, "{heavy}");
+    assert!(
+        numbers(heavy, "loop_longest_stuck_ms")[0] > 900.0,
+        "{heavy}"
+    );
+    assert!(heavy.contains("\"thread\":\"main\""), "{heavy}");
+    assert!(b.contains("\"thread\":\"worker-1\""), "{b}");
+}
+
+#[test]
+fn a_pipe_gets_plain_text_of_the_width_asked_for() {
+    let output = shown(&["--ascii", "--how=sleep"], "60");
+    let report = text(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(text(&output.stderr), "");
+    assert!(
+        report.contains("VERDICT") && report.contains("on worker-1"),
+        "{report}"
+    );
+    let is_plain = |byte: &u8| matches!(byte, b'\n' | b' '..=b'~');
+    assert!(output.stdout.iter().all(is_plain), "{report}");
+    for line in report.lines() {
+        assert!(line.len() <= 60, "{line:?} has {} columns", line.len());
+    }
+}
+
+#[test]
+fn what_it_does_not_understand_is_named() {
+    for (words, named) in [
+        (&["--colour"][..], "--colour"),
+        (&["fast"][..], "fast"),
+        (&["--json=yes"][..], "--json=yes"),
+        (&["--how"][..], "--how needs"),
+        (&["--how", "lock"][..], "lock"),
+        (&["--heavy", "0"][..], "`0`"),
+        (&["--heavy=65"][..], "`65`"),
+        (&["--heavy=many"][..], "`many`"),
+    ] {
+        let output = demo(words, "80");
+        assert_eq!(output.status.code(), Some(2), "{words:?}");
+        assert_eq!(text(&output.stdout), "", "{words:?}");
+        assert!(text(&output.stderr).contains(named), "{output:?}");
+    }
+    let output = demo(&["--help"], "80");
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(text(&output.stdout), options::HELP);
+}
+
+#[test]
+fn options_are_read_in_any_order() {
+    let words = ["--ascii", "--heavy=8", "--how", "sleep"].map(str::to_owned);
+    let expected = Options {
+        how: How::Sleep,
+        heavy: 8,
+        json: false,
+        ascii: true,
+    };
+    assert_eq!(Options::parse(words.into_iter()), Ok(Asked::Run(expected)));
+}
+
+/// Runs as they would be on a machine without any noise.
+fn ideal(heavy: usize) -> Facts {
+    let options = Options {
+        how: How::Cpu,
+        heavy,
+        json: false,
+        ascii: false,
+    };
+    let plan = options.plan();
+    let run = |on_loop: bool| {
+        let in_turn = |index: usize| (index / if on_loop { 1 } else { 4 }) as f64 * 1000.0;
+        let heavy = (0..heavy).map(|index| HeavyFact {
+            start: 150.0,
+            began: 150.25 + in_turn(index),
+            ended: 1150.25 + in_turn(index),
+            answered: 1150.5 + in_turn(index),
+            on_loop,
+            thread: match on_loop {
+                true => "main".to_owned(),
+                false => format!("worker-{}", index % 4 + 1),
+            },
+            digest: "c0ffee".to_owned(),
+        });
+        let heavy: Vec<_> = heavy.collect();
+        let free = heavy.last().map_or(0.0, |last| last.answered);
+        let light = (0..20).map(|index| {
+            let scheduled = f64::from(index) * 100.0;
+            let waits = on_loop && scheduled > 150.0 && scheduled < free;
+            let handled = if waits { free } else { scheduled + 0.25 };
+            LightFact {
+                scheduled,
+                handled,
+                answered: handled + 0.25,
+            }
+        });
+        Run {
+            light: light.collect(),
+            heavy,
+            stuck: if on_loop { free - 151.0 } else { 1.5 },
+        }
+    };
+    Facts {
+        plan,
+        a: run(true),
+        b: run(false),
+    }
+}
+
+fn look(width: usize, ascii: bool) -> Look {
+    Look {
+        width,
+        ascii,
+        colour: false,
+    }
+}
+
+fn report(facts: &Facts, look: &Look) -> String {
+    let parts = [
+        table::header(&facts.plan, look),
+        lanes::timelines(facts, look),
+        table::latencies(facts, look),
+        table::verdict(&verdict::judge(facts), look),
+    ];
+    parts.join("\n")
+}
+
+#[track_caller]
+fn assert_drawn(report: &str, golden: &str) {
+    let golden = golden.replace("VERSION", facts::VERSION);
+    let golden = golden.replace("BACKEND", facts::BACKEND);
+    assert!(
+        report == golden,
+        "this was drawn:\n{report}\nand not:\n{golden}"
+    );
+}
+
+#[test]
+fn the_report_is_drawn_in_80_columns() {
+    assert_drawn(&report(&ideal(1), &look(80, false)), WIDE);
+}
+
+#[test]
+fn the_report_is_drawn_in_40_columns_of_ascii() {
+    let mut facts = ideal(1);
+    facts.a.light.truncate(3);
+    facts.b.light.truncate(5);
+    assert_drawn(&report(&facts, &look(40, true)), NARROW);
+}
+
+#[test]
+fn a_full_pool_grows_a_queue_in_the_picture() {
+    let mut facts = ideal(6);
+    facts.a.light.truncate(3);
+    assert_drawn(&lanes::timelines(&facts, &look(80, false)), FULL);
+}
+
+const WIDE: &str = "\
+tourbillon VERSION   BACKEND   4 workers
+client: 20 light, one every 100 ms; 1 heavy at 150 ms, computes for 1000 ms
+
+A. GET /bad-practice    heavy_sync_operation(), called on the loop
+         0 ms      500       1000      1500      2000 latency, ms
+heavy    ···████████████████████│··················    1000.5  on main
+light  1 │·········································       0.5
+light  2 ··│·······································       0.5
+light  3 ····░░░░░░░░░░░░░░░░░░░│··················     950.8
+light  4 ······░░░░░░░░░░░░░░░░░│··················     850.8
+light  5 ········░░░░░░░░░░░░░░░│··················     750.8
+light  6 ··········░░░░░░░░░░░░░│··················     650.8
+light  7 ············░░░░░░░░░░░│··················     550.8
+light  8 ··············░░░░░░░░░│··················     450.8
+light  9 ················░░░░░░░│··················     350.8
+light 10 ··················░░░░░│··················     250.8
+light 11 ····················░░░│··················     150.8
+light 12 ······················░│··················      50.8
+light 13 ························│·················       0.5
+light 14 ··························│···············       0.5
+light 15 ····························│·············       0.5  (5 more like it)
+loop     ···█████████████████████··················     999.5  longest stuck
+
+B. GET /good-practice   spawn_blocking(heavy_sync_operation).await
+         0 ms      500       1000      1500      2000 latency, ms
+heavy    ···▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒│··················    1000.5  on worker-1
+light  1 │·········································       0.5
+light  2 ··│·······································       0.5
+light  3 ····│·····································       0.5  (17 more like it)
+loop     ··········································       1.5  longest stuck
+
+█ running on the loop  ▒ running on a worker  ░ waiting for the loop  │ answered
+
+light requests, ms    n      p50      p90      p99      max  over 100 ms
+A blocking           20      0.5    750.8    950.8    950.8            9
+B offloaded          20      0.5      0.5      0.5      0.5            0
+
+VERDICT  In A the loop was stuck for 1000 ms: 10 of 20 light requests had to
+         wait, 9 of them for more than 100 ms.
+         Offloading cut their p99 by a factor of 1902 (950.8 ms / 0.5 ms).
+         It did not make the heavy request itself faster (1000.5 ms in A, 1000.5
+         ms in B): it freed the loop.
+         p50 alone hides all this (0.5 ms in A, 0.5 ms in B): 10 of 20 light
+         requests found the loop free.
+";
+const NARROW: &str = "\
+tourbillon VERSION   BACKEND   4 workers
+client: 20 light, one every 100 ms; 1
+heavy at 150 ms, computes for 1000 ms
+
+A. GET /bad-practice
+   heavy_sync_operation()
+         0 ms      1000               ms
+heavy    .##########|.........    1000.5
+         on main
+light  1 |....................       0.5
+light  2 .|...................       0.5
+light  3 ..---------|.........     950.8
+loop     .###########.........     999.5
+         longest stuck
+
+B. GET /good-practice
+   spawn_blocking(heavy_sync_operation)
+         0 ms      1000               ms
+heavy    .%%%%%%%%%%|.........    1000.5
+         on worker-1
+light  1 |....................       0.5
+light  2 .|...................       0.5
+light  3 ..|..................       0.5
+         (2 more like it)
+loop     .....................       1.5
+         longest stuck
+
+# running on the loop
+% running on a worker
+- waiting for the loop  | answered
+
+ms  n    p50    p90    p99    max >100
+A   3    0.5  950.8  950.8  950.8    1
+B   5    0.5    0.5    0.5    0.5    0
+
+VERDICT  In A the loop was stuck for
+         1000 ms: 1 of 3 light requests
+         had to wait, all of them for
+         more than 100 ms.
+         Offloading cut their p99 by a
+         factor of 1902 (950.8 ms / 0.5
+         ms).
+         It did not make the heavy
+         request itself faster (1000.5
+         ms in A, 1000.5 ms in B): it
+         freed the loop.
+         p50 alone hides all this (0.5
+         ms in A, 0.5 ms in B): 2 of 3
+         light requests found the loop
+         free.
+";
+const FULL: &str = "\
+A. GET /bad-practice    heavy_sync_operation(), called on the loop
+         0 ms  1000   2000   3000  4000   5000   6000 latency, ms
+heavy  1 ·██████│··································    1000.5  on main
+heavy  2 ·░░░░░░███████│···························    2000.5  on main
+heavy  3 ·░░░░░░░░░░░░░███████│····················    3000.5  on main
+heavy  4 ·░░░░░░░░░░░░░░░░░░░░██████│··············    4000.5  on main
+heavy  5 ·░░░░░░░░░░░░░░░░░░░░░░░░░░███████│·······    5000.5  on main
+heavy  6 ·░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░███████│    6000.5  on main
+light  1 │·········································       0.5
+light  2 │·········································       0.5
+light  3 ·░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░│    5950.8
+loop     ·█████████████████████████████████████████    5999.5  longest stuck
+
+B. GET /good-practice   spawn_blocking(heavy_sync_operation).await
+         0 ms  1000   2000   3000  4000   5000   6000 latency, ms
+heavy  1 ·▒▒▒▒▒▒│··································    1000.5  on worker-1
+heavy  2 ·▒▒▒▒▒▒│··································    1000.5  on worker-2
+heavy  3 ·▒▒▒▒▒▒│··································    1000.5  on worker-3
+heavy  4 ·▒▒▒▒▒▒│··································    1000.5  on worker-4
+heavy  5 ·░░░░░░▒▒▒▒▒▒▒│···························    2000.5  on worker-1
+heavy  6 ·░░░░░░▒▒▒▒▒▒▒│···························    2000.5  on worker-2
+light  1 │·········································       0.5
+light  2 │·········································       0.5
+light  3 ·│········································       0.5  (17 more like it)
+loop     ··········································       1.5  longest stuck
+
+█ running on the loop  ▒ running on a worker  ░ waiting for the loop or a worker
+│ answered
+";
+
+#[test]
+fn no_line_is_too_wide_and_colours_add_nothing_but_colour() {
+    for width in 40..=120 {
+        for heavy in [1, 6] {
+            let plain = report(&ideal(heavy), &look(width, false));
+            for line in plain.lines() {
+                assert!(line.chars().count() <= width, "{width}: {line:?}");
+            }
+            let colour = Look {
+                width,
+                ascii: false,
+                colour: true,
+            };
+            let coloured = report(&ideal(heavy), &colour);
+            assert!(coloured.contains("\x1b[31m█"), "{coloured:?}");
+            let mut pieces = coloured.split("\x1b[");
+            let mut stripped = pieces.next().unwrap().to_owned();
+            stripped.extend(pieces.map(|piece| piece.split_once('m').unwrap().1));
+            assert_eq!(stripped, plain);
+        }
+    }
+}
+
+#[test]
+fn runs_that_show_nothing_are_not_praised() {
+    let verdict = |facts: &Facts| {
+        let verdict = verdict::judge(facts);
+        (verdict.ok, verdict.sentences.join(" "))
+    };
+    let mut facts = ideal(1);
+    facts.a.light = ideal(1).b.light;
+    let (ok, why) = verdict(&facts);
+    assert!(
+        !ok && why.contains("did not show in A") && why.contains("run again"),
+        "{why}"
+    );
+
+    let mut facts = ideal(1);
+    facts.b.light = ideal(1).a.light;
+    let (ok, why) = verdict(&facts);
+    assert!(
+        !ok && why.contains("did not help") && why.contains("run again"),
+        "{why}"
+    );
+
+    let mut facts = ideal(1);
+    facts.b.heavy[0].on_loop = true;
+    let (ok, why) = verdict(&facts);
+    assert!(!ok && why.contains("a worker in B"), "{why}");
+
+    let mut facts = ideal(1);
+    facts.b.heavy[0].digest.clear();
+    let (ok, why) = verdict(&facts);
+    assert!(!ok && why.contains("different results"), "{why}");
+}
+
+#[test]
+fn the_json_holds_the_same_facts() {
+    let mut facts = ideal(1);
+    facts.a.light.truncate(1);
+    facts.b.light.truncate(1);
+    facts.b.heavy[0].thread = "a \"b\"\n".to_owned();
+    let verdict = verdict::Verdict {
+        ok: true,
+        factor: f64::INFINITY,
+        sentences: vec!["So.".into(); 2],
+    };
+    let run = |thread: &str, stuck: &str| {
+        format!(
+            "{{\"light\":[{{\"scheduled_ms\":0.000,\"latency_ms\":0.500}}],\
+             \"heavy\":[{{\"start_ms\":150.000,\"latency_ms\":1000.500,\"thread\":\"{thread}\"}}],\
+             \"p50\":0.500,\"p90\":0.500,\"p99\":0.500,\"max\":0.500,\
+             \"over_100ms\":0,\"waited\":0,\"loop_longest_stuck_ms\":{stuck}}}"
+        )
+    };
+    let expected = format!(
+        "{{\"version\":\"{}\",\"backend\":\"{}\",\"workers\":4,\"how\":\"cpu\",\"heavy\":1,\
+         \"a\":{},\"b\":{},\"factor\":null,\"verdict\":\"So. So.\",\"ok\":true}}\n",
+        facts::VERSION,
+        facts::BACKEND,
+        run("main", "999.500"),
+        run("a \\\"b\\\"\\u000a", "1.500"),
+    );
+    assert_eq!(json::object(&facts, &verdict), expected);
+}

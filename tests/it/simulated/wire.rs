@@ -1,0 +1,470 @@
+//! The network between one client and the server: two bounded pipes in memory.
+//!
+//! It behaves as TCP may, at its worst: bytes fly for a while before they arrive, reads and
+//! writes are short, either may have to wait although it need not, and a task may be woken for
+//! nothing. A reset takes with it what the other side has not read. As with a socket, a close
+//! with unread bytes is a reset, and so are bytes that arrive after a close.
+
+use std::cell::RefCell;
+use std::io::{self, IoSlice, Read, Write};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use tourbillon::net::PeerState;
+use tourbillon::server::Transport;
+
+use super::dice::Dice;
+use super::scene::Scene;
+
+/// How a network treats what goes through it, until the storm is over.
+pub(super) struct Weather {
+    pub(super) piece_max: usize,
+    pub(super) capacity: usize,
+    /// Once in so many steps bytes are held up, or a call has to wait for no reason.
+    pub(super) trouble_one_in: usize,
+    pub(super) delay_max: usize,
+}
+
+pub(super) struct Wire {
+    scene: Rc<Scene>,
+    dice: Dice,
+    id: usize,
+    weather: Weather,
+    to_server: Pipe,
+    to_client: Pipe,
+    server: ServerSide,
+    client_is_gone: bool,
+    /// The client was told of a reset.
+    client_is_reset: bool,
+    /// What may be asked of the connection's past.
+    pub(super) past: Past,
+}
+
+#[derive(Default)]
+struct Pipe {
+    /// Those that have arrived first, behind them those that fly.
+    bytes: VecDequeOfBytes,
+    arrived: usize,
+    not_before: u64,
+    end: End,
+}
+
+type VecDequeOfBytes = std::collections::VecDeque<u8>;
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum End {
+    #[default]
+    Open,
+    Flies,
+    Arrived,
+}
+
+#[derive(Default)]
+struct ServerSide {
+    reader: Option<Waker>,
+    writer: Option<Waker>,
+    /// A call had to wait although it need not, and is to be woken.
+    hiccup: bool,
+    /// A reset came; the kernel tells of it once.
+    is_reset: bool,
+    was_told: bool,
+    is_closed: bool,
+}
+
+/// Counts in bytes and times in milliseconds, as the network saw them.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Past {
+    pub(super) read: usize,
+    pub(super) written: usize,
+    pub(super) last_read_at: u64,
+    pub(super) last_write_at: u64,
+    pub(super) end_arrived_at: Option<u64>,
+    pub(super) closed_at: Option<u64>,
+    pub(super) calls: u64,
+}
+
+/// What a client finds when it reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    Bytes,
+    End,
+    Reset,
+}
+
+impl Pipe {
+    fn room(&self, capacity: usize) -> usize {
+        capacity.saturating_sub(self.bytes.len())
+    }
+
+    fn put(&mut self, data: &[u8]) {
+        self.bytes.write_all(data).expect("memory takes all");
+    }
+
+    /// Takes out what has arrived, as far as `buf` goes.
+    fn take(&mut self, buf: &mut [u8]) -> usize {
+        let count = self.arrived.min(buf.len());
+        self.bytes
+            .read_exact(&mut buf[..count])
+            .expect("what has arrived is there");
+        self.arrived -= count;
+        count
+    }
+
+    fn can_move(&self, now: u64) -> bool {
+        let flies = self.arrived < self.bytes.len() || self.end == End::Flies;
+        flies && now >= self.not_before
+    }
+
+    fn clear_from(&mut self, kept: usize) {
+        self.bytes.truncate(kept);
+        self.arrived = self.arrived.min(kept);
+    }
+}
+
+impl Wire {
+    pub(super) fn new(scene: Rc<Scene>, dice: Dice, id: usize, weather: Weather) -> Self {
+        Wire {
+            scene,
+            dice,
+            id,
+            weather,
+            to_server: Pipe::default(),
+            to_client: Pipe::default(),
+            server: ServerSide::default(),
+            client_is_gone: false,
+            client_is_reset: false,
+            past: Past::default(),
+        }
+    }
+
+    fn has_trouble(&mut self) -> bool {
+        !self.scene.is_calm() && self.dice.one_in(self.weather.trouble_one_in)
+    }
+
+    fn piece(&mut self, most: usize) -> usize {
+        if self.scene.is_calm() || most == 0 {
+            return most;
+        }
+        most.min(self.dice.size(self.weather.piece_max))
+    }
+
+    /// Whether [`step`](Self::step) would do something now.
+    pub(super) fn can_step(&self) -> bool {
+        let now = self.scene.now();
+        self.to_server.can_move(now) || self.to_client.can_move(now) || self.server.hiccup
+    }
+
+    /// When bytes that are held up may go on.
+    pub(super) fn next_at(&self) -> Option<u64> {
+        let now = self.scene.now();
+        let held = [self.to_server.not_before, self.to_client.not_before];
+        held.into_iter().filter(|at| *at > now).min()
+    }
+
+    /// Lets some bytes arrive, or wakes a task that had to wait for nothing.
+    pub(super) fn step(&mut self) {
+        let now = self.scene.now();
+        if self.server.hiccup {
+            self.server.hiccup = false;
+            self.scene.note(self.id, "a hiccup ends", 0);
+            self.wake_reader();
+            self.wake_writer();
+        }
+        let is_first = self.dice.one_in(2);
+        for to_server in [is_first, !is_first] {
+            let trouble = self.has_trouble();
+            let delay = self.dice.between(1, self.weather.delay_max) as u64;
+            let flying = {
+                let pipe = self.pipe(to_server);
+                if !pipe.can_move(now) {
+                    continue;
+                }
+                pipe.bytes.len() - pipe.arrived
+            };
+            let count = self.piece(flying);
+            let pipe = self.pipe(to_server);
+            pipe.arrived += count;
+            if trouble {
+                pipe.not_before = now + delay;
+            }
+            let all = pipe.arrived == pipe.bytes.len();
+            let ends = all && pipe.end == End::Flies && !trouble;
+            if ends {
+                pipe.end = End::Arrived;
+            }
+            self.note_arrival(to_server, count, ends);
+        }
+    }
+
+    fn pipe(&mut self, to_server: bool) -> &mut Pipe {
+        if to_server {
+            &mut self.to_server
+        } else {
+            &mut self.to_client
+        }
+    }
+
+    fn note_arrival(&mut self, to_server: bool, count: usize, ends: bool) {
+        if !to_server {
+            self.scene.note(self.id, "reaches the client", count);
+            if count > 0 && self.client_is_gone {
+                self.reset_server();
+            }
+            return;
+        }
+        self.scene.note(self.id, "reaches the server", count);
+        if ends {
+            self.past.end_arrived_at = Some(self.scene.now());
+            self.scene.note(self.id, "the client's end arrives", 0);
+        }
+        if self.server.is_closed {
+            self.to_server.clear_from(0);
+            if count > 0 {
+                self.reset_client("bytes reach a closed server");
+            }
+        } else if count > 0 || ends {
+            self.wake_reader();
+        }
+    }
+
+    fn wake_reader(&mut self) {
+        self.server.reader.take().into_iter().for_each(Waker::wake);
+    }
+
+    fn wake_writer(&mut self) {
+        self.server.writer.take().into_iter().for_each(Waker::wake);
+    }
+
+    /// What has arrived may still be read, or be lost; what flies is lost.
+    fn reset_server(&mut self) {
+        let arrived = self.to_server.arrived;
+        let kept = if self.dice.one_in(2) { arrived } else { 0 };
+        self.to_server.clear_from(kept);
+        self.to_server.end = End::Open;
+        self.to_client.clear_from(0);
+        self.server.is_reset = true;
+        self.scene.note(self.id, "the server is reset", kept);
+        self.wake_reader();
+        self.wake_writer();
+    }
+
+    fn reset_client(&mut self, why: &'static str) {
+        if self.client_is_reset || self.client_is_gone {
+            return;
+        }
+        let unread = self.to_client.bytes.len();
+        let kept = *self.dice.pick(&[0, unread / 2, self.to_client.arrived]);
+        self.to_client.clear_from(kept);
+        self.to_client.arrived = kept;
+        self.client_is_reset = true;
+        self.scene.note(self.id, why, unread - kept);
+    }
+}
+
+/// What the client does.
+impl Wire {
+    pub(super) fn room_to_send(&self) -> usize {
+        if self.client_is_reset {
+            return 0;
+        }
+        self.to_server.room(self.weather.capacity)
+    }
+
+    pub(super) fn send(&mut self, data: &[u8]) -> usize {
+        let most = data.len().min(self.room_to_send());
+        let count = self.piece(most);
+        self.to_server.put(&data[..count]);
+        self.scene.note(self.id, "the client sends", count);
+        count
+    }
+
+    /// Whether reading finds anything.
+    pub(super) fn has_news(&self) -> bool {
+        let ended = self.to_client.end == End::Arrived || self.client_is_reset;
+        self.to_client.arrived > 0 || ended
+    }
+
+    pub(super) fn receive(&mut self, into: &mut Vec<u8>, most: usize) -> Found {
+        let most = self.piece(self.to_client.arrived.min(most));
+        let start = into.len();
+        into.resize(start + most, 0);
+        let count = self.to_client.take(&mut into[start..]);
+        if count > 0 {
+            self.scene.note(self.id, "the client reads", count);
+            self.wake_writer();
+            return Found::Bytes;
+        }
+        if self.client_is_reset {
+            Found::Reset
+        } else {
+            Found::End
+        }
+    }
+
+    pub(super) fn end_sending(&mut self) {
+        self.scene.note(self.id, "the client sends no more", 0);
+        if self.to_server.end == End::Open {
+            self.to_server.end = End::Flies;
+        }
+    }
+
+    /// Closes as a process does that ends: with unread answers it is a reset.
+    pub(super) fn leave(&mut self) {
+        self.scene.note(self.id, "the client leaves", 0);
+        let has_unread = self.to_client.arrived > 0;
+        self.client_is_gone = true;
+        if has_unread && !self.server.is_closed {
+            self.reset_server();
+        } else if !self.client_is_reset {
+            self.end_sending();
+        }
+    }
+
+    pub(super) fn reset(&mut self) {
+        self.scene.note(self.id, "the client resets", 0);
+        self.client_is_gone = true;
+        if !self.server.is_closed {
+            self.reset_server();
+        }
+    }
+
+    /// Whether the server writes no more; what it reads from here on, it drops.
+    pub(super) fn server_has_ended(&self) -> bool {
+        self.to_client.end != End::Open
+    }
+
+    pub(super) fn server_has_closed(&self) -> bool {
+        self.server.is_closed
+    }
+}
+
+/// The server's end of a wire.
+pub(super) struct ServerEnd(pub(super) Rc<RefCell<Wire>>);
+
+impl ServerEnd {
+    /// Counts a call, and makes it wait now and then although it need not.
+    fn begin(wire: &mut Wire) -> bool {
+        wire.past.calls += 1;
+        let hiccup = wire.has_trouble();
+        if hiccup {
+            wire.server.hiccup = true;
+            wire.scene.note(wire.id, "a hiccup", 0);
+        }
+        hiccup
+    }
+
+    fn write(wire: &mut Wire, cx: &Context<'_>, bufs: &[&[u8]]) -> Poll<io::Result<usize>> {
+        assert!(
+            wire.to_client.end == End::Open,
+            "the server writes after it has closed its writing side"
+        );
+        if wire.server.is_reset {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        let waits = Self::begin(wire);
+        let room = wire.to_client.room(wire.weather.capacity);
+        let all = bufs.iter().map(|buf| buf.len()).sum::<usize>();
+        if (waits || room == 0) && all > 0 {
+            wire.server.writer = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        let count = wire.piece(all.min(room));
+        let mut left = count;
+        for buf in bufs {
+            let from_this = left.min(buf.len());
+            wire.to_client.put(&buf[..from_this]);
+            left -= from_this;
+        }
+        wire.past.written += count;
+        wire.past.last_write_at = wire.scene.now();
+        wire.scene.note(wire.id, "the server writes", count);
+        Poll::Ready(Ok(count))
+    }
+}
+
+impl Transport for ServerEnd {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        assert!(!buf.is_empty(), "a read into no room looks like an end");
+        let mut wire = self.0.borrow_mut();
+        let waits = Self::begin(&mut wire) && !wire.server.is_reset;
+        let arrived = wire.to_server.arrived;
+        if arrived > 0 && !waits {
+            let most = wire.piece(arrived.min(buf.len()));
+            let count = wire.to_server.take(&mut buf[..most]);
+            wire.past.read += count;
+            wire.past.last_read_at = wire.scene.now();
+            wire.scene.note(wire.id, "the server reads", count);
+            return Poll::Ready(Ok(count));
+        }
+        if wire.server.is_reset {
+            if wire.server.was_told {
+                return Poll::Ready(Ok(0));
+            }
+            wire.server.was_told = true;
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        if wire.to_server.end == End::Arrived && !waits {
+            wire.scene.note(wire.id, "the server reads the end", 0);
+            return Poll::Ready(Ok(0));
+        }
+        wire.server.reader = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Self::write(&mut self.0.borrow_mut(), cx, &[buf])
+    }
+
+    fn poll_write_vectored(
+        &mut self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let bufs: Vec<&[u8]> = bufs.iter().map(|buf| &**buf).collect();
+        Self::write(&mut self.0.borrow_mut(), cx, &bufs)
+    }
+
+    fn poll_peer(&mut self, cx: &mut Context<'_>) -> PeerState {
+        let mut wire = self.0.borrow_mut();
+        wire.past.calls += 1;
+        let client_ended = wire.to_server.end == End::Arrived;
+        if wire.server.is_reset || (client_ended && wire.to_client.end != End::Open) {
+            return PeerState::Gone;
+        }
+        wire.server.reader = Some(cx.waker().clone());
+        if client_ended {
+            PeerState::HalfClosed
+        } else {
+            PeerState::Open
+        }
+    }
+
+    fn close_write(&mut self) -> io::Result<()> {
+        let mut wire = self.0.borrow_mut();
+        wire.scene.note(wire.id, "the server sends no more", 0);
+        if wire.server.is_reset {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        wire.to_client.end = End::Flies;
+        Ok(())
+    }
+}
+
+impl Drop for ServerEnd {
+    fn drop(&mut self) {
+        let mut wire = self.0.borrow_mut();
+        wire.server.is_closed = true;
+        wire.server.reader = None;
+        wire.server.writer = None;
+        wire.past.closed_at = Some(wire.scene.now());
+        let unread = wire.to_server.arrived;
+        wire.scene.note(wire.id, "the server closes", unread);
+        if wire.to_client.end == End::Open {
+            wire.to_client.end = End::Flies;
+        }
+        if unread > 0 {
+            wire.to_server.clear_from(0);
+            wire.reset_client("the server closes with bytes unread");
+        }
+    }
+}

@@ -1,0 +1,372 @@
+//! What the tests lean on: deadlines, a logger, child processes, raw system calls.
+
+use std::any::Any;
+use std::future::Future;
+use std::io::Read;
+use std::os::fd::RawFd;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Once, mpsc};
+use std::task::{Wake, Waker};
+use std::thread::{self, ThreadId};
+use std::time::{Duration, Instant};
+
+use tourbillon::Runtime;
+use tourbillon::time::ManualClock;
+
+/// When a test that hangs is called a failure. Nothing waits for it to pass.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Runs a test on a thread of its own and fails it at the deadline.
+#[track_caller]
+pub(crate) fn within<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, ended) = mpsc::channel();
+    thread::spawn(move || {
+        let _ = done.send(catch_unwind(AssertUnwindSafe(body)));
+    });
+    match ended.recv_timeout(DEADLINE) {
+        Ok(Ok(value)) => value,
+        Ok(Err(payload)) => resume_unwind(payload),
+        Err(_) => panic!("the test hangs: nothing came within {DEADLINE:?}"),
+    }
+}
+
+/// Runs `future` on a fresh runtime, on a thread of its own, within the deadline.
+#[track_caller]
+pub(crate) fn block_on<F: Future<Output = ()>>(make: impl FnOnce() -> F + Send + 'static) {
+    within(move || Runtime::new().unwrap().block_on(async { make().await }));
+}
+
+/// A runtime on a clock that is moved by hand.
+pub(crate) fn manual() -> (Runtime, ManualClock) {
+    let time = ManualClock::new();
+    let rt = Runtime::builder().manual_clock(&time).build().unwrap();
+    (rt, time)
+}
+
+/// Turns until `done` says so, parking for at most a moment at a time.
+#[track_caller]
+pub(crate) fn turn_until(rt: &mut Runtime, mut done: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !done() {
+        assert!(began.elapsed() < DEADLINE, "what was waited for never came");
+        rt.turn(Some(Duration::from_millis(5))).unwrap();
+    }
+}
+
+/// Catches what `body` panics with.
+pub(crate) fn caught<T>(body: impl FnOnce() -> T) -> Result<T, Box<dyn Any + Send>> {
+    catch_unwind(AssertUnwindSafe(body))
+}
+
+/// The text of a panic.
+pub(crate) fn text_of(payload: &(dyn Any + Send)) -> &str {
+    payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("not text")
+}
+
+/// Keeps panics that begin with `word` off the screen: thousands of them are meant.
+pub(crate) fn hush(word: &'static str) {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let text = info.payload().downcast_ref::<String>();
+        if !text.is_some_and(|text| text.starts_with(word)) {
+            before(info);
+        }
+    }));
+}
+
+/// Small, seeded, and the same on every machine.
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).max(1))
+    }
+
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % end
+    }
+}
+
+/// A value whose drop must happen on the thread that made it.
+pub(crate) struct HomeGuard {
+    home: ThreadId,
+    astray: Arc<AtomicUsize>,
+    dropped: Arc<AtomicUsize>,
+}
+
+impl HomeGuard {
+    /// A guard, and how often guards were dropped on a wrong thread and at all.
+    pub(crate) fn new(astray: &Arc<AtomicUsize>, dropped: &Arc<AtomicUsize>) -> Self {
+        HomeGuard {
+            home: thread::current().id(),
+            astray: Arc::clone(astray),
+            dropped: Arc::clone(dropped),
+        }
+    }
+}
+
+impl Drop for HomeGuard {
+    fn drop(&mut self) {
+        let here = thread::current().id() == self.home;
+        self.astray.fetch_add(usize::from(!here), Ordering::SeqCst);
+        self.dropped.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Runs a closure when dropped.
+pub(crate) struct OnDrop<F: FnMut()>(pub(crate) F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// A payload that panics when it is dropped, once.
+pub(crate) struct Grenade;
+
+impl Drop for Grenade {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            panic!("a payload that panics in its drop");
+        }
+    }
+}
+
+/// A waker that is not the runtime's: it counts, and runs closures when woken and dropped.
+pub(crate) struct Foreign {
+    pub(crate) woken: AtomicUsize,
+    on_wake: Option<Box<dyn Fn() + Send + Sync>>,
+    on_drop: Option<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl Foreign {
+    pub(crate) fn counting() -> Arc<Self> {
+        Arc::new(Foreign {
+            woken: AtomicUsize::new(0),
+            on_wake: None,
+            on_drop: None,
+        })
+    }
+
+    /// A waker that calls `on_wake` and `on_drop`.
+    pub(crate) fn waker(
+        on_wake: impl Fn() + Send + Sync + 'static,
+        on_drop: impl Fn() + Send + Sync + 'static,
+    ) -> Waker {
+        Waker::from(Arc::new(Foreign {
+            woken: AtomicUsize::new(0),
+            on_wake: Some(Box::new(on_wake)),
+            on_drop: Some(Box::new(on_drop)),
+        }))
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.woken.load(Ordering::SeqCst)
+    }
+}
+
+impl Wake for Foreign {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.woken.fetch_add(1, Ordering::SeqCst);
+        if let Some(on_wake) = &self.on_wake {
+            on_wake();
+        }
+    }
+}
+
+impl Drop for Foreign {
+    fn drop(&mut self) {
+        if let Some(on_drop) = &self.on_drop {
+            on_drop();
+        }
+    }
+}
+
+struct Collector;
+
+static RECORDS: Mutex<Vec<(ThreadId, String)>> = Mutex::new(Vec::new());
+
+impl log::Log for Collector {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        let line = format!("{} {}", record.level(), record.args());
+        RECORDS.lock().unwrap().push((thread::current().id(), line));
+    }
+
+    fn flush(&self) {}
+}
+
+/// Starts to collect what is logged.
+pub(crate) fn collect_logs() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        log::set_logger(&Collector).unwrap();
+        log::set_max_level(log::LevelFilter::Debug);
+    });
+}
+
+/// What this thread has logged so far.
+pub(crate) fn logged_here() -> Vec<String> {
+    let here = thread::current().id();
+    let records = RECORDS.lock().unwrap();
+    records
+        .iter()
+        .filter(|(thread, _)| *thread == here)
+        .map(|(_, line)| line.clone())
+        .collect()
+}
+
+/// What any thread has logged with `word` in it.
+pub(crate) fn logged_with(word: &str) -> Vec<String> {
+    let records = RECORDS.lock().unwrap();
+    records
+        .iter()
+        .map(|(_, line)| line)
+        .filter(|line| line.contains(word))
+        .cloned()
+        .collect()
+}
+
+const CHILD: &str = "TOURBILLON_TEST_CHILD";
+
+/// Runs `body` in a process of its own: this test binary, told to run the test `name` only.
+///
+/// Returns `None` in the child, after `body`; in the parent, how the child ended and its output.
+pub(crate) fn in_child(name: &str, body: impl FnOnce()) -> Option<(ExitStatus, String)> {
+    if std::env::var(CHILD).is_ok_and(|child| child == name) {
+        body();
+        return None;
+    }
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args([name, "--exact", "--nocapture", "--test-threads=1"])
+        .env(CHILD, name)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut out, mut err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let reader = thread::spawn(move || {
+        let mut text = String::new();
+        let _ = out.read_to_string(&mut text);
+        text
+    });
+    let other = thread::spawn(move || {
+        let mut text = String::new();
+        let _ = err.read_to_string(&mut text);
+        text
+    });
+    let began = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if began.elapsed() > DEADLINE {
+            child.kill().unwrap();
+            break child.wait().unwrap();
+        }
+        thread::sleep(Duration::from_millis(2));
+    };
+    let output = reader.join().unwrap() + &other.join().unwrap();
+    assert!(
+        output.contains("1 test"),
+        "the child found no test {name:?}: {output}"
+    );
+    Some((status, output))
+}
+
+/// The same for a child that must end well.
+#[track_caller]
+pub(crate) fn well_in_child(name: &str, body: impl FnOnce()) {
+    if let Some((status, output)) = in_child(name, body) {
+        assert!(status.success(), "the child ended with {status}:\n{output}");
+    }
+}
+
+/// Waits for `fd` to become readable; says whether it did before `limit`.
+#[cfg(not(mio_unsupported_force_poll_poll))]
+#[allow(unsafe_code)]
+pub(crate) fn is_readable(fd: RawFd, limit: Duration) -> bool {
+    let mut asked = libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    let millis = i32::try_from(limit.as_millis()).unwrap();
+    loop {
+        // SAFETY: one live pollfd is passed, with its count.
+        let count = unsafe { libc::poll(&mut asked, 1, millis) };
+        let error = std::io::Error::last_os_error();
+        match count {
+            -1 if error.kind() == std::io::ErrorKind::Interrupted => {}
+            -1 => panic!("poll: {error}"),
+            count => return count == 1,
+        }
+    }
+}
+
+/// CPU time this process has used so far.
+#[allow(unsafe_code)]
+pub(crate) fn cpu_time() -> Duration {
+    // SAFETY: rusage is plain numbers, for which zero is a value, and the call fills it.
+    let usage = unsafe {
+        let mut usage = std::mem::zeroed::<libc::rusage>();
+        assert_eq!(libc::getrusage(libc::RUSAGE_SELF, &mut usage), 0);
+        usage
+    };
+    let time = |t: libc::timeval| Duration::new(t.tv_sec as u64, t.tv_usec as u32 * 1000);
+    time(usage.ru_utime) + time(usage.ru_stime)
+}
+
+/// Sets how many descriptors this process may have open.
+#[allow(unsafe_code)]
+pub(crate) fn limit_descriptors(count: u64) {
+    // SAFETY: both calls take a pointer to one live rlimit.
+    unsafe {
+        let mut limit = std::mem::zeroed::<libc::rlimit>();
+        assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit), 0);
+        limit.rlim_cur = count as libc::rlim_t;
+        assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &limit), 0);
+    }
+}
+
+/// Gives SIGPIPE back its default, which kills: what a host not written in Rust has.
+#[allow(unsafe_code)]
+pub(crate) fn default_sigpipe() {
+    // SAFETY: no handler of ours is involved.
+    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+}
+
+/// Sends one byte out of band.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+pub(crate) fn send_urgent(fd: RawFd, byte: u8) {
+    // SAFETY: one live byte is passed, with its length.
+    let sent = unsafe { libc::send(fd, (&raw const byte).cast(), 1, libc::MSG_OOB) };
+    assert_eq!(sent, 1);
+}
+
+/// Duplicates a descriptor, as a library that keeps a socket alive would.
+#[allow(unsafe_code)]
+pub(crate) fn duplicate(fd: RawFd) -> std::os::fd::OwnedFd {
+    // SAFETY: the caller's fd is open for the length of the call.
+    let borrowed = unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) };
+    borrowed.try_clone_to_owned().unwrap()
+}
