@@ -33,12 +33,19 @@ impl<T> JoinCell<T> {
         JoinCell(RefCell::new(Joining::Running(None)))
     }
 
-    /// Leaves the result and wakes whoever waits for it.
+    /// Leaves the result and wakes whoever waits for it. The first end
+    /// stays: a waker that panics must not cost a task its result.
     pub(crate) fn end(&self, result: Result<T, JoinError>) {
-        // Waking and dropping a foreign waker may run user code: the cell is
-        // not borrowed by then.
-        let before = self.0.replace(Joining::Ended(result));
-        if let Joining::Running(Some(waker)) = before {
+        let mut joining = self.0.borrow_mut();
+        let Joining::Running(waiting) = &mut *joining else {
+            drop(joining);
+            return drop(result);
+        };
+        let waiting = waiting.take();
+        *joining = Joining::Ended(result);
+        // Waking a foreign waker may run user code: release first.
+        drop(joining);
+        if let Some(waker) = waiting {
             waker.wake();
         }
     }
@@ -52,17 +59,26 @@ impl<T> JoinCell<T> {
     /// When polled again after it gave the result.
     pub(crate) fn poll(&self, cx: &Context<'_>) -> Poll<Result<T, JoinError>> {
         let mut joining = self.0.borrow_mut();
-        let replaced = match &mut *joining {
+        match &mut *joining {
             Joining::Running(Some(waker)) if waker.will_wake(cx.waker()) => return Poll::Pending,
-            Joining::Running(waker) => waker.replace(cx.waker().clone()),
+            Joining::Running(_) => {}
             Joining::Ended(_) => match mem::replace(&mut *joining, Joining::Taken) {
                 Joining::Ended(result) => return Poll::Ready(result),
                 _ => unreachable!("matched above"),
             },
             Joining::Taken => panic!("a handle was polled after it gave its result"),
-        };
-        // A foreign waker may run code when dropped: release first.
+        }
         drop(joining);
+        // A foreign waker may run code when cloned and when dropped: nothing
+        // is borrowed then.
+        let waker = cx.waker().clone();
+        let replaced = match &mut *self.0.borrow_mut() {
+            Joining::Running(waiting) => waiting.replace(waker),
+            _ => Some(waker),
+        };
+        if self.is_ended() {
+            cx.waker().wake_by_ref();
+        }
         drop(replaced);
         Poll::Pending
     }

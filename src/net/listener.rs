@@ -131,7 +131,7 @@ impl TcpListener {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        ready!(self.parts.spend(cx));
+        ready!(self.parts.poll_budget(cx));
         loop {
             if let Some(pause) = &mut self.pause {
                 ready!(Pin::new(pause).poll(cx));
@@ -142,6 +142,7 @@ impl TcpListener {
             let accepted = self.io.borrow().accept();
             match accepted {
                 Ok((io, address)) => {
+                    self.parts.spend();
                     if self.sets_nodelay {
                         io.set_nodelay(true)?;
                     }

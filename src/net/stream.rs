@@ -325,6 +325,9 @@ impl TcpStream {
         cx: &mut Context<'_>,
         buf: &mut [u8],
     ) -> Poll<io::Result<usize>> {
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
         let wanted = buf.len();
         self.poll_io(cx, Direction::Read, wanted, |mut io| io.read(buf))
     }
@@ -339,9 +342,11 @@ impl TcpStream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        // The kernel takes no more at once; the rest is another write.
+        let bufs = &bufs[..bufs.len().min(sys::SLICES_MAX)];
         let wanted = bufs.iter().map(|buf| buf.len()).sum();
-        self.poll_io(cx, Direction::Write, wanted, |mut io| {
-            io.write_vectored(bufs)
+        self.poll_io(cx, Direction::Write, wanted, |io| {
+            io.try_io(|| sys::send_vectored(io.as_fd(), bufs))
         })
     }
 
@@ -354,13 +359,14 @@ impl TcpStream {
         wanted: usize,
         mut operation: impl FnMut(&mio::net::TcpStream) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        ready!(self.parts.spend(cx));
+        ready!(self.parts.poll_budget(cx));
         let reactor = &self.parts.reactor;
         loop {
             ready!(reactor.poll_ready(self.token, direction, &self.io, cx))?;
             let result = operation(&self.io.borrow());
             match result {
                 Ok(moved) => {
+                    self.parts.spend();
                     reactor.note_moved(self.token, direction, moved, wanted);
                     return Poll::Ready(Ok(moved));
                 }

@@ -81,14 +81,13 @@ impl Reactor {
             ));
         }
         let token = Token { index, generation };
-        let mut interest = Interest::READABLE;
         let mut record = Source::new(generation);
         if connecting {
-            interest |= Interest::WRITABLE;
             record.watches_write = true;
             record.writable = false;
         }
-        self.registry.register(source, token.into(), interest)?;
+        self.registry
+            .register(source, token.into(), record.interest())?;
         entry.insert(record);
         Ok(token)
     }
@@ -134,22 +133,40 @@ impl Reactor {
         source: &RefCell<impl event::Source>,
         cx: &Context<'_>,
     ) -> Poll<io::Result<()>> {
-        let (ready, replaced) = self.with(token, |known| {
+        let ready = self.with(token, |known| {
             if known.is_ready(direction) {
-                return (Poll::Ready(Ok(())), None);
+                return Poll::Ready(Ok(()));
             }
             if direction == Direction::Write && !known.watches_write {
-                let interest = Interest::READABLE | Interest::WRITABLE;
-                if let Err(error) = self.arm(token, source, interest) {
-                    return (Poll::Ready(Err(error)), None);
-                }
                 known.watches_write = true;
+                if let Err(error) = self.arm(token, source, known.interest()) {
+                    known.watches_write = false;
+                    return Poll::Ready(Err(error));
+                }
             }
-            (Poll::Pending, store(known.waiting(direction), cx.waker()))
+            Poll::Pending
         });
-        // A foreign waker may run code when dropped: nothing is borrowed now.
-        drop(replaced);
+        if ready.is_pending() {
+            self.store(token, direction, cx);
+        }
         ready
+    }
+
+    /// Remembers who waits. The same task waits nearly always, so the waker
+    /// is cloned only when it is another; and since a foreign one may run
+    /// code when it is cloned or dropped, nothing is borrowed then.
+    fn store(&self, token: Token, direction: Direction, cx: &Context<'_>) {
+        let is_known = self.with(token, |known| {
+            let waiting = known.waiting(direction);
+            waiting
+                .as_ref()
+                .is_some_and(|waker| waker.will_wake(cx.waker()))
+        });
+        if !is_known {
+            let waker = cx.waker().clone();
+            let replaced = self.with(token, |known| known.waiting(direction).replace(waker));
+            drop(replaced);
+        }
     }
 
     /// Notes that the last operation would have blocked.
@@ -166,7 +183,7 @@ impl Reactor {
     /// Notes that a read or write moved `moved` of `wanted` bytes.
     ///
     /// Less than wanted means drained, and saves the try that would only say
-    /// so. Not if the peer has closed, since edge-triggered polling will not
+    /// so. Not if urgent data has come, since a read stops before it; not if the peer has closed, since edge-triggered polling will not
     /// tell twice; not on poll(2), where mio arms an fd again only after an
     /// operation that would have blocked.
     #[inline]
@@ -179,7 +196,7 @@ impl Reactor {
     ) {
         if moved > 0 && moved < wanted && !cfg!(mio_unsupported_force_poll_poll) {
             self.with(token, |known| match direction {
-                Direction::Read => known.readable = false,
+                Direction::Read => known.readable = known.has_urgent,
                 Direction::Write => known.writable = false,
             });
         }
@@ -211,20 +228,20 @@ impl Reactor {
         source: &RefCell<impl event::Source>,
         cx: &Context<'_>,
     ) -> PeerState {
-        let (state, replaced) = self.with(token, |known| {
+        let state = self.with(token, |known| {
             let state = known.peer_state();
-            if state == PeerState::Gone {
-                return (state, None);
+            if state != PeerState::Gone
+                && cfg!(mio_unsupported_force_poll_poll)
+                && !known.readable
+                && let Err(error) = self.arm(token, source, known.interest())
+            {
+                log::debug!("a socket could not be watched for its peer's end: {error}");
             }
-            if cfg!(mio_unsupported_force_poll_poll) && !known.readable {
-                let interest = known.interest();
-                if let Err(error) = self.arm(token, source, interest) {
-                    log::debug!("a socket could not be watched for its peer's end: {error}");
-                }
-            }
-            (state, store(known.waiting(Direction::Read), cx.waker()))
+            state
         });
-        drop(replaced);
+        if state != PeerState::Gone {
+            self.store(token, Direction::Read, cx);
+        }
         state
     }
 
@@ -292,15 +309,6 @@ impl Reactor {
             Some(known) if known.generation == token.generation => act(known),
             _ => unreachable!("a token is used by the socket that owns its source"),
         }
-    }
-}
-
-/// Remembers who waits, and gives back who waited before. The same task
-/// waits nearly always, so the waker is cloned only when it is another.
-fn store(place: &mut Option<Waker>, waker: &Waker) -> Option<Waker> {
-    match place {
-        Some(stored) if stored.will_wake(waker) => None,
-        _ => place.replace(waker.clone()),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::task::Waker;
 
+use mio::Interest;
+
 /// Reading or writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
@@ -32,6 +34,8 @@ pub(super) struct Source {
     /// not say it again, so readiness stays set beside it.
     pub(super) read_closed: bool,
     pub(super) write_closed: bool,
+    /// Urgent data has come, at which reads stop short. Never cleared.
+    pub(super) has_urgent: bool,
     pub(super) reader: Option<Waker>,
     pub(super) writer: Option<Waker>,
 }
@@ -47,6 +51,7 @@ impl Source {
             watches_write: false,
             read_closed: false,
             write_closed: false,
+            has_urgent: false,
             reader: None,
             writer: None,
         }
@@ -71,6 +76,7 @@ impl Source {
         let failed = event.is_error();
         self.read_closed |= event.is_read_closed() || failed;
         self.write_closed |= event.is_write_closed() || failed;
+        self.has_urgent |= event.is_priority();
         self.readable |= event.is_readable();
         self.writable |= event.is_writable();
         let reader = self.is_ready(Direction::Read).then(|| self.reader.take());
@@ -79,12 +85,16 @@ impl Source {
     }
 
     /// What the kernel was asked to tell of this source.
-    pub(super) fn interest(&self) -> mio::Interest {
-        if self.watches_write {
-            mio::Interest::READABLE | mio::Interest::WRITABLE
-        } else {
-            mio::Interest::READABLE
+    pub(super) fn interest(&self) -> Interest {
+        let mut interest = Interest::READABLE;
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        {
+            interest |= Interest::PRIORITY;
         }
+        if self.watches_write {
+            interest |= Interest::WRITABLE;
+        }
+        interest
     }
 
     pub(super) fn peer_state(&self) -> PeerState {

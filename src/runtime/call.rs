@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::current::current;
-use super::parts::{Callback, Due, Parts};
+use super::parts::{Callback, CallbackKind, Due, Parts};
 use crate::time::TimerKey;
 
 /// Has the loop call `callback` in its next turn, after those handed in
@@ -78,7 +78,7 @@ impl Callback {
         Callback {
             call: Box::new(callback),
             place,
-            timer: None,
+            kind: CallbackKind::Plain,
         }
     }
 }
@@ -89,7 +89,7 @@ impl Parts {
         let tick = deadline.map_or(u64::MAX, |deadline| self.clock.tick_for(deadline));
         let key = self.insert_timer(tick, Due::Call(callback));
         if let Some(Due::Call(callback)) = self.wheel.borrow_mut().get_mut(key) {
-            callback.timer = Some(key);
+            callback.kind = CallbackKind::Timer(key);
         }
         Timer {
             parts: Rc::clone(self),
@@ -116,7 +116,7 @@ impl Timer {
         let mut callbacks = self.parts.callbacks.borrow_mut();
         let due = callbacks
             .iter()
-            .position(|callback| callback.timer == Some(self.key));
+            .position(|callback| callback.kind == CallbackKind::Timer(self.key));
         let due = due.and_then(|index| callbacks.remove(index));
         drop(callbacks);
         due.is_some()

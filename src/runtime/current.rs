@@ -6,13 +6,17 @@
 //! [`Runtime::enter`]: crate::Runtime::enter
 
 use std::cell::RefCell;
+use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
 use super::parts::Parts;
 use crate::executor::{self, Entered};
 
 thread_local! {
-    static CURRENT: RefCell<Option<Rc<Parts>>> = const { RefCell::new(None) };
+    /// Never dropped by the thread's end, so that a runtime which is kept in
+    /// another thread-local can end there. Guards leave `None` behind.
+    static CURRENT: RefCell<ManuallyDrop<Option<Rc<Parts>>>> =
+        const { RefCell::new(ManuallyDrop::new(None)) };
 }
 
 /// The parts of the runtime that is entered on this thread.
@@ -32,12 +36,9 @@ pub(crate) fn current() -> Rc<Parts> {
     }
 }
 
-/// The same, or nothing, also while the thread is torn down.
+/// The same, or nothing.
 pub(crate) fn try_current() -> Option<Rc<Parts>> {
-    CURRENT
-        .try_with(|current| current.borrow().clone())
-        .ok()
-        .flatten()
+    CURRENT.with(|current| Option::clone(&current.borrow()))
 }
 
 /// While this lives, free functions such as [`spawn`](crate::spawn) go to
@@ -53,7 +54,9 @@ pub struct EnterGuard {
 
 pub(super) fn enter(parts: &Rc<Parts>) -> EnterGuard {
     EnterGuard {
-        before: CURRENT.replace(Some(Rc::clone(parts))),
+        before: ManuallyDrop::into_inner(
+            CURRENT.replace(ManuallyDrop::new(Some(Rc::clone(parts)))),
+        ),
         executor: Some(executor::enter(Rc::clone(&parts.executor))),
     }
 }
@@ -61,8 +64,7 @@ pub(super) fn enter(parts: &Rc<Parts>) -> EnterGuard {
 impl Drop for EnterGuard {
     fn drop(&mut self) {
         drop(self.executor.take());
-        // During the thread's own teardown there is nothing left to restore.
-        let left = CURRENT.try_with(|current| current.replace(self.before.take()));
-        drop(left);
+        let before = ManuallyDrop::new(self.before.take());
+        drop(ManuallyDrop::into_inner(CURRENT.replace(before)));
     }
 }

@@ -80,7 +80,7 @@ impl Interval {
             return Poll::Pending;
         };
         ready!(Pin::new(&mut self.sleep).poll(cx));
-        let now = current().now();
+        let now = self.sleep.now();
         self.next = match self.missed {
             MissedTicks::Burst => due.checked_add(self.period),
             MissedTicks::Delay => now.checked_add(self.period),

@@ -4,7 +4,7 @@
 //! callback or the waker of a task, stays here in a slab on the loop's
 //! thread, and so may hold an `Rc`. The worker sends back nothing but a key.
 
-use std::any::type_name;
+use std::any::{Any, type_name};
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
@@ -14,10 +14,10 @@ use std::task::{Context, Poll};
 
 use slab::Slab;
 
-use super::current::current;
-use super::parts::{Callback, Parts, count};
+use super::current::{current, try_current};
+use super::parts::{Callback, CallbackKind, Parts, count};
 use crate::blocking::{self, JobKey, Lane, Refused};
-use crate::executor::{JoinCell, JoinError};
+use crate::executor::{JoinCell, JoinError, panic_text};
 
 /// How a job left the pool.
 pub(super) enum JobEnd {
@@ -162,7 +162,10 @@ impl Parts {
             completion(match end {
                 JobEnd::Ran => match outcome.take() {
                     Some(Ok(value)) => Ok(value),
-                    Some(Err(payload)) => Err(JoinError::panicked(payload)),
+                    Some(Err(payload)) => {
+                        note_job_panic(type_name::<J>(), place, &*payload);
+                        Err(JoinError::panicked(payload))
+                    }
                     None => Err(JoinError::aborted()),
                 },
                 JobEnd::Cancelled => Err(JoinError::aborted()),
@@ -170,7 +173,12 @@ impl Parts {
             });
         };
         let key = self.jobs.borrow_mut().insert(place, Box::new(end));
-        if let Err(refused) = self.pool.submit(key, lane, type_name::<J>(), place, work) {
+        let submitted = if self.closing.get() {
+            Err(Refused::Closed(work))
+        } else {
+            self.pool.submit(key, lane, type_name::<J>(), place, work)
+        };
+        if let Err(refused) = submitted {
             let why = match &refused {
                 Refused::Full(_) => "the blocking pool's queue is full",
                 Refused::Closed(_) => "the runtime is shutting down",
@@ -179,8 +187,8 @@ impl Parts {
                     "the system starts no thread for the blocking pool"
                 }
             };
-            drop(refused.into_work());
             self.file_end(key, JobEnd::Refused(why));
+            self.drop_quietly("what a refused job held", refused.into_work());
         }
         key
     }
@@ -197,7 +205,7 @@ impl Parts {
             self.push_callback(Callback {
                 call: Box::new(move || end(how)),
                 place,
-                timer: None,
+                kind: CallbackKind::Completion,
             });
         }
     }
@@ -206,10 +214,19 @@ impl Parts {
         let Some(work) = self.pool.cancel(key) else {
             return false;
         };
-        // What the job captured is dropped here, on the loop's thread.
-        drop(work);
         self.file_end(key, JobEnd::Cancelled);
+        // What the job captured is dropped here, on the loop's thread.
+        self.drop_quietly("what a cancelled job held", work);
         true
+    }
+}
+
+/// The result may never be looked at, so the log must say it.
+fn note_job_panic(name: &str, place: &Location<'_>, payload: &(dyn Any + Send)) {
+    let text = panic_text(payload);
+    log::error!("job \"{name}\" (offloaded at {place}) panicked: {text}");
+    if let Some(parts) = try_current() {
+        count(&parts.counts.panics);
     }
 }
 

@@ -29,8 +29,17 @@ pub(crate) enum Post {
 pub(super) struct Callback {
     pub(super) call: Box<dyn FnOnce()>,
     pub(super) place: &'static Location<'static>,
-    /// The timer it waits for, or has waited for.
-    pub(super) timer: Option<TimerKey>,
+    pub(super) kind: CallbackKind,
+}
+
+/// What a callback is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum CallbackKind {
+    Plain,
+    /// It waits for this timer, or has waited for it.
+    Timer(TimerKey),
+    /// It tells how a job ended, and is called even when the runtime ends.
+    Completion,
 }
 
 /// What a timer does when it is due.
@@ -66,11 +75,13 @@ pub(crate) struct Parts {
     pub(super) ran_since: Cell<u32>,
     /// What ran since has taken long.
     pub(super) is_slow: Cell<bool>,
-    /// Operations that the running poll may still do; see `spend`.
+    /// Operations that the running poll may still do; see `poll_budget`.
     pub(super) budget: Cell<u32>,
     /// Whether senders at the door know that they must ring.
     pub(super) parked: Cell<bool>,
     pub(super) stopping: Cell<bool>,
+    /// The runtime ends: jobs are refused.
+    pub(super) closing: Cell<bool>,
     pub(super) counts: Counts,
 
     // Emptied in every turn, kept for their capacity.
@@ -145,6 +156,7 @@ impl Parts {
             budget: Cell::new(BUDGET),
             parked: Cell::new(true),
             stopping: Cell::new(false),
+            closing: Cell::new(false),
             counts: Counts::default(),
             due: Cell::default(),
             posts: Cell::default(),
@@ -171,21 +183,23 @@ impl Parts {
         self.budget.set(BUDGET);
     }
 
-    /// Takes one operation from the budget of the running poll. With none
-    /// left the task is queued again and told to return: a peer that sends
-    /// faster than its task reads must not hold up the rest of the loop.
+    /// Whether the running poll may do another operation. If not, its task
+    /// is queued again and told to return: a peer that sends faster than its
+    /// task reads must not hold up the rest of the loop.
     #[inline]
-    pub(crate) fn spend(&self, cx: &Context<'_>) -> Poll<()> {
-        match self.budget.get().checked_sub(1) {
-            Some(rest) => {
-                self.budget.set(rest);
-                Poll::Ready(())
-            }
-            None => {
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            }
+    pub(crate) fn poll_budget(&self, cx: &Context<'_>) -> Poll<()> {
+        if self.budget.get() == 0 {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
+        Poll::Ready(())
+    }
+
+    /// Takes an operation that got somewhere from the budget. One that has
+    /// to wait is free: a task may wait for any number of sockets.
+    #[inline]
+    pub(crate) fn spend(&self) {
+        self.budget.set(self.budget.get().saturating_sub(1));
     }
 
     /// Files a timer. One whose time has come fires in the next turn.

@@ -92,7 +92,7 @@ impl Runtime {
             done: false,
         };
         self.parts.executor.wake_root();
-        self.parts.refresh_now();
+        self.parts.begin();
         loop {
             self.parts.gather();
             self.parts.run(Some(&mut root));
@@ -112,7 +112,7 @@ impl Runtime {
     /// When the kernel's poll fails.
     pub fn run(&mut self) -> io::Result<()> {
         let _entered = self.enter();
-        self.parts.refresh_now();
+        self.parts.begin();
         loop {
             self.parts.gather();
             self.parts.run(None);
@@ -144,22 +144,22 @@ impl Runtime {
     ///
     /// A host that watches the runtime's fd calls
     /// [`run_until_stalled`](Runtime::run_until_stalled) instead when the fd
-    /// is readable or [`next_timeout`](Runtime::next_timeout) has passed: the
-    /// fd may stay readable while work waits.
+    /// is readable or [`next_timeout`](Runtime::next_timeout) has passed.
     ///
     /// # Errors
     ///
     /// When the kernel's poll fails.
     pub fn turn(&mut self, park_max: Option<Duration>) -> io::Result<()> {
         let _entered = self.enter();
-        self.parts.refresh_now();
+        self.parts.begin();
         self.parts.gather();
         let has_run = self.parts.run(None);
-        self.parts.park(if has_run {
+        let park_max = if has_run {
             Some(Duration::ZERO)
         } else {
             park_max
-        })
+        };
+        self.parts.ask_kernel(park_max)
     }
 
     /// Runs turns until nothing is ready, without sleeping.

@@ -3,13 +3,14 @@
 //! 1. The door closes: other threads are told that the runtime is gone.
 //! 2. Tasks are dropped with the runtime entered, round by round, since what
 //!    they drop may spawn (refused), wake (nothing) or offload (refused).
-//! 3. Callbacks and timers are dropped, uncalled.
+//! 3. Callbacks and timers are dropped, uncalled; completions are called.
 //! 4. Jobs that wait are cancelled; those that run get their time.
 //! 5. Completions are called: with their result if the job has ended, else
 //!    with an aborted error.
 //! 6. The runtime's number goes back. Sockets close with those who own them.
 
 use std::fmt;
+use std::mem;
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
@@ -17,8 +18,8 @@ use super::offload::JobEnd;
 use super::parts::{Parts, Post};
 use super::runtime::Runtime;
 
-/// Rounds of dropping tasks before shutdown goes on without the rest. Drops
-/// cannot spawn any more, so a second round is rare and a third unknown.
+/// Rounds of dropping before shutdown goes on without the rest. What is
+/// dropped may hand in more, but a third round is rare.
 const ROUNDS_MAX: usize = 1000;
 
 /// What [`Runtime::shutdown`] left behind.
@@ -61,12 +62,14 @@ impl Runtime {
         let _entered = self.enter();
         let parts = &self.parts;
         let mut report = ShutdownReport::default();
+        parts.closing.set(true);
         let posts = parts.door.close();
         report.tasks_dropped = parts.drop_tasks();
-        parts.drop_callbacks_and_timers();
-        parts.end_jobs(wait, posts, &mut report);
-        // A completion may have waked a task or handed in a callback.
-        parts.drop_callbacks_and_timers();
+        parts.end_posts(posts);
+        parts.end_waiting();
+        parts.end_jobs(wait, &mut report);
+        // A completion may have handed in more.
+        parts.end_waiting();
         report
     }
 }
@@ -88,35 +91,42 @@ impl Parts {
         dropped
     }
 
-    fn drop_callbacks_and_timers(&self) {
-        loop {
-            let callbacks = self.callbacks.take();
-            let mut timers = Vec::new();
-            self.wheel.borrow_mut().drain_all(&mut timers);
-            if callbacks.is_empty() && timers.is_empty() {
-                return;
-            }
-            for callback in callbacks {
-                self.drop_quietly("a callback that was never called", callback);
-            }
-            for timer in timers {
-                self.drop_quietly("a timer that was never due", timer);
-            }
-        }
-    }
-
-    fn end_jobs(&self, wait: Duration, posts: Vec<Post>, report: &mut ShutdownReport) {
+    fn end_posts(&self, posts: Vec<Post>) {
         for post in posts {
             match post {
                 Post::JobEnded(key) => self.job_ended(key),
                 post => self.drop_quietly("a callback from another thread", post),
             }
         }
+    }
+
+    /// Calls completions, drops other callbacks and timers, and again for
+    /// what these handed in.
+    fn end_waiting(&self) {
+        for _ in 0..ROUNDS_MAX {
+            let mut timers = Vec::new();
+            self.wheel.borrow_mut().drain_all(&mut timers);
+            let had_timers = !timers.is_empty();
+            for timer in timers {
+                self.drop_quietly("a timer that was never due", timer);
+            }
+            if !self.end_callbacks() && !had_timers {
+                return;
+            }
+        }
+        log::error!("callbacks hand in others without end: the runtime ends without the last");
+        // Dropping them would only go on with it.
+        let mut timers = Vec::new();
+        self.wheel.borrow_mut().drain_all(&mut timers);
+        mem::forget((self.callbacks.take(), timers));
+    }
+
+    fn end_jobs(&self, wait: Duration, report: &mut ShutdownReport) {
         let closed = self.pool.shutdown(wait);
         report.jobs_cancelled = closed.cancelled.len();
         for (key, work) in closed.cancelled {
-            self.drop_quietly("what a cancelled job held", work);
             self.file_end(key, JobEnd::Cancelled);
+            self.drop_quietly("what a cancelled job held", work);
         }
         for job in &closed.still_running {
             let job = DetachedJob {
@@ -131,6 +141,5 @@ impl Parts {
         // The rest ended after the door had closed, or runs on.
         let keys = self.jobs.borrow().keys();
         keys.into_iter().for_each(|key| self.job_ended(key));
-        self.call_completions();
     }
 }

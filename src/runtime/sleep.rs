@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::mem;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -101,6 +100,11 @@ impl Sleep {
             .map_or(u64::MAX, |at| self.parts.clock.tick_for(at))
     }
 
+    /// The time by the runtime it belongs to.
+    pub(super) fn now(&self) -> Instant {
+        self.parts.now()
+    }
+
     fn is_over(&self) -> bool {
         self.deadline
             .is_some_and(|deadline| deadline <= self.parts.now())
@@ -115,20 +119,17 @@ impl Future for Sleep {
             self.cancel();
             return Poll::Ready(());
         }
-        if let Some((key, _)) = self.timer {
-            let mut wheel = self.parts.wheel.borrow_mut();
-            if let Some(Due::Wake(waker)) = wheel.get_mut(key) {
-                if !waker.will_wake(cx.waker()) {
-                    let replaced = mem::replace(waker, cx.waker().clone());
-                    // A foreign waker may run code when dropped.
-                    drop(wheel);
-                    drop(replaced);
-                }
-                return Poll::Pending;
-            }
+        if let Some((key, _)) = self.timer
+            && let Some(Due::Wake(waker)) = self.parts.wheel.borrow_mut().get_mut(key)
+            && waker.will_wake(cx.waker())
+        {
+            return Poll::Pending;
         }
-        // Not filed yet, or fired at a deadline that has been moved since.
+        // Not filed yet, fired at a deadline that has been moved since, or
+        // for another task. A foreign waker may run code when it is cloned
+        // or dropped: the wheel is not borrowed then.
         let due = Due::Wake(cx.waker().clone());
+        self.cancel();
         let key = self.parts.insert_timer(self.tick(), due);
         self.timer = Some((key, self.deadline));
         Poll::Pending

@@ -15,7 +15,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use super::parts::{Callback, Due, Parts, Post, count};
+use super::parts::{Callback, CallbackKind, Due, Parts, Post, count};
 use crate::executor::{self, CheckedOut, JoinError, TaskFuture, Ticket, panic_text};
 
 /// While work waits, the kernel is asked after this many calls and polls, and
@@ -73,7 +73,7 @@ impl Parts {
                     self.push_callback(Callback {
                         call,
                         place,
-                        timer: None,
+                        kind: CallbackKind::Plain,
                     });
                 }
                 Post::JobEnded(key) => self.job_ended(key),
@@ -117,14 +117,20 @@ impl Parts {
         callback_count + ready_count > 0
     }
 
-    /// Asks the kernel who is ready: without waiting if work waits, else
+    /// Asks the kernel who is ready: now and then while work waits, else
     /// until the next deadline, but no longer than `park_max`.
     pub(super) fn park(&self, park_max: Option<Duration>) -> io::Result<()> {
+        if self.work_waits() && !self.kernel_is_due() {
+            return Ok(());
+        }
+        self.ask_kernel(park_max)
+    }
+
+    /// Asks the kernel who is ready: without waiting if work waits.
+    pub(super) fn ask_kernel(&self, park_max: Option<Duration>) -> io::Result<()> {
         let mut timeout = Some(Duration::ZERO);
         if self.work_waits() {
-            if !self.kernel_is_due() {
-                return Ok(());
-            }
+            // What waits comes first.
         } else if self.door.park() {
             // From here on senders ring. What they sent before, `door.park`
             // would have seen; so nothing can slip in between.
@@ -137,9 +143,8 @@ impl Parts {
         let mut woken = self.woken.take();
         count(&self.counts.parks);
         let asked = self.reactor.park(timeout, &mut woken);
-        self.ask_by.set(self.refresh_now() + UNASKED_TIME_MAX);
+        self.begin();
         self.ran_since.set(0);
-        self.is_slow.set(false);
         woken.drain(..).for_each(|waker| self.wake(waker));
         self.woken.set(woken);
         asked
@@ -147,8 +152,7 @@ impl Parts {
 
     /// Whether something would run if another turn began now.
     pub(super) fn work_waits(&self) -> bool {
-        self.stopping.get()
-            || self.executor.ready_count() > 0
+        self.executor.ready_count() > 0
             || !self.callbacks.borrow().is_empty()
             || !self.door.seems_empty()
     }
@@ -182,6 +186,13 @@ impl Parts {
     #[inline]
     fn kernel_is_due(&self) -> bool {
         self.ran_since.get() >= UNASKED_MAX || self.is_slow.get()
+    }
+
+    /// Begins to measure how long work runs. Where the loop has slept, or its
+    /// host did something else, that time is not counted.
+    pub(super) fn begin(&self) {
+        self.ask_by.set(self.refresh_now() + UNASKED_TIME_MAX);
+        self.is_slow.set(false);
     }
 
     /// Brings this turn's idea of the time up to date.
@@ -261,18 +272,27 @@ impl Parts {
         if let Some(join) = self.executor.retire(ticket) {
             let told = catch_unwind(AssertUnwindSafe(move || join.fail(error)));
             if let Err(payload) = told {
-                self.note_panic(&"the waker of whoever awaited a task", payload);
+                self.note_panic(
+                    &"the waker of whoever awaited a task, or its payload",
+                    payload,
+                );
             }
         }
     }
 
-    /// Calls what is left to call when the runtime ends: completions, and
-    /// what they hand in.
-    pub(super) fn call_completions(&self) {
+    /// Calls the completions that are queued, when the runtime ends, and
+    /// drops all other callbacks. Returns whether there were any.
+    pub(super) fn end_callbacks(&self) -> bool {
         let callbacks = self.callbacks.take();
-        callbacks
-            .into_iter()
-            .for_each(|callback| self.call(callback));
+        let had_any = !callbacks.is_empty();
+        for callback in callbacks {
+            if callback.kind == CallbackKind::Completion {
+                self.call(callback);
+            } else {
+                self.drop_quietly("a callback that was never called", callback);
+            }
+        }
+        had_any
     }
 
     /// Wakes a waker that may be foreign, and so may panic.

@@ -27,5 +27,8 @@ pub(crate) use fault::{is_peer_gone_on_accept, is_resource_exhausted};
 pub(crate) use host::raise_fd_limit;
 pub use signal::Signal;
 pub(crate) use signal::SignalPipe;
-pub(crate) use socket::{ACCEPTED_INHERIT_NODELAY, keepalive, listen, set_keepalive, set_linger};
+pub(crate) use socket::{
+    ACCEPTED_INHERIT_NODELAY, SLICES_MAX, keepalive, listen, send_vectored, set_keepalive,
+    set_linger,
+};
 pub use socket::{Keepalive, ListenOptions};

@@ -1,6 +1,6 @@
 //! TCP options that the standard library has no word for.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::mem;
 use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6, TcpListener};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -46,6 +46,28 @@ impl Default for ListenOptions {
             no_delay: true,
         }
     }
+}
+
+/// How many slices one call of [`send_vectored`] takes: IOV_MAX, of which every system here has at
+/// least this.
+pub(crate) const SLICES_MAX: usize = 1024;
+
+/// Sends from several buffers. Unlike writev(2) it raises no SIGPIPE, so it is safe in programs
+/// that have not ignored that signal: those whose main function is not Rust's.
+pub(crate) fn send_vectored(fd: BorrowedFd<'_>, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+    // macOS has no such flag; there std sets SO_NOSIGPIPE on its sockets.
+    #[cfg(target_vendor = "apple")]
+    const FLAGS: c_int = 0;
+    #[cfg(not(target_vendor = "apple"))]
+    const FLAGS: c_int = libc::MSG_NOSIGNAL;
+    // SAFETY: all zeroes is a valid msghdr: no name, no buffers, no control data.
+    let mut message: libc::msghdr = unsafe { mem::zeroed() };
+    message.msg_iov = bufs.as_ptr().cast_mut().cast();
+    message.msg_iovlen = bufs.len().min(SLICES_MAX) as _;
+    // SAFETY: IoSlice has the layout of iovec, and sendmsg only reads through the pointers, to
+    // buffers that are borrowed for the whole call.
+    let sent = unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const message, FLAGS) };
+    usize::try_from(sent).map_err(|_| io::Error::last_os_error())
 }
 
 /// Opens a listening TCP socket, nonblocking and closed on exec.

@@ -97,11 +97,11 @@ fn mischief_in_every_place_leaves_the_loop_whole() {
     within(|| run_seeds(0..250, false));
 }
 
-/// Known to fail: a refused future is dropped while the executor is borrowed, so what its drop
+/// Found by this test: a refused future is dropped while the executor is borrowed, so what its drop
 /// does panics. In a child, because two such drops in one unwinding abort the process.
 #[test]
-fn bug_mischief_in_drops_at_the_end_meets_no_borrow() {
-    let name = "hostile::bug_mischief_in_drops_at_the_end_meets_no_borrow";
+fn mischief_in_drops_at_the_end_meets_no_borrow() {
+    let name = "hostile::mischief_in_drops_at_the_end_meets_no_borrow";
     well_in_child(name, || within(|| run_seeds(1000..1100, true)));
 }
 
@@ -363,10 +363,10 @@ fn a_runtime_may_be_dropped_inside_a_task_of_another() {
     });
 }
 
-/// Known to fail: a foreign waker is cloned while the wheel, the sources or a join cell is
+/// Found by this test: a foreign waker is cloned while the wheel, the sources or a join cell is
 /// borrowed. Only hand-made wakers run code when cloned.
 #[test]
-fn bug_a_waker_that_reenters_when_cloned_meets_no_borrow() {
+fn a_waker_that_reenters_when_cloned_meets_no_borrow() {
     thread_local! {
         static ON_CLONE: RefCell<Option<Rc<dyn Fn()>>> = const { RefCell::new(None) };
     }

@@ -3,8 +3,21 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod tidy;
-mod examples;
-mod demo;
+
+// The loop.
+mod support;
+mod turn;
+mod futures;
+mod wakers;
+mod hostile;
+mod offload;
+mod remote;
+mod embed;
+mod net;
+mod starvation;
+mod shutdown;
+
+// The server.
 mod server_support;
 mod server_child;
 mod server;
@@ -15,3 +28,7 @@ mod http_faults;
 mod http_departures;
 mod router;
 mod simulated;
+
+// The examples.
+mod examples;
+mod demo;

@@ -183,11 +183,11 @@ fn a_buffer_filled_exactly_is_followed_by_what_comes_next() {
     });
 }
 
-/// Known to fail: a read stops short at an urgent byte, and what follows it is taken for drained
+/// Found by this test: a read stops short at an urgent byte, and what follows it is taken for drained
 /// although the kernel will not announce it again.
 #[test]
 #[cfg(target_os = "linux")]
-fn bug_data_behind_an_urgent_byte_is_read() {
+fn data_behind_an_urgent_byte_is_read() {
     block_on(|| async {
         let (mut stream, mut peer) = with_std();
         peer.write_all(b"before").unwrap();

@@ -134,10 +134,10 @@ fn a_panic_of_a_job_is_a_value() {
     });
 }
 
-/// Known to fail: a panic of a job is handed to whoever waits, and if nobody does it is lost:
+/// Found by this test: a panic of a job is handed to whoever waits, and if nobody does it is lost:
 /// neither logged nor counted.
 #[test]
-fn bug_a_panicking_job_is_logged_by_its_place_and_counted() {
+fn a_panicking_job_is_logged_by_its_place_and_counted() {
     within(|| {
         collect_logs();
         let mut rt = Runtime::new().unwrap();
@@ -193,10 +193,10 @@ fn a_queued_job_can_be_cancelled_and_a_running_one_cannot() {
     });
 }
 
-/// Known to fail: the job's captures are dropped before its end is filed, so a panic there
+/// Found by this test: the job's captures are dropped before its end is filed, so a panic there
 /// leaves whoever waits for the job waiting for ever.
 #[test]
-fn bug_a_cancelled_job_whose_captures_panic_is_still_told() {
+fn a_cancelled_job_whose_captures_panic_is_still_told() {
     within(|| {
         let mut rt = with_workers(1);
         let _entered = rt.enter();
@@ -210,9 +210,9 @@ fn bug_a_cancelled_job_whose_captures_panic_is_still_told() {
     });
 }
 
-/// Known to fail, for the same reason, when the queue is full.
+/// Found by this test, for the same reason, when the queue is full.
 #[test]
-fn bug_a_refused_job_whose_captures_panic_is_still_told() {
+fn a_refused_job_whose_captures_panic_is_still_told() {
     within(|| {
         let mut rt = Runtime::builder()
             .blocking_workers_max(1)

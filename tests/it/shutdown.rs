@@ -251,10 +251,10 @@ fn posts_that_wait_are_dropped_here_at_the_end() {
     });
 }
 
-/// Known to fail: ends that were filed before the shutdown wait among the callbacks, and those
+/// Found by this test: ends that were filed before the shutdown wait among the callbacks, and those
 /// are dropped uncalled. `offload` promises exactly once.
 #[test]
-fn bug_a_completion_that_waits_when_the_end_comes_is_called() {
+fn a_completion_that_waits_when_the_end_comes_is_called() {
     within(|| {
         let (mut rt, release) = with_stuck_job(Duration::from_millis(1));
         let told = Rc::new(Cell::new(0));
@@ -279,10 +279,10 @@ fn bug_a_completion_that_waits_when_the_end_comes_is_called() {
     });
 }
 
-/// Known to fail: what a completion offloads while the runtime ends is refused, and the
+/// Found by this test: what a completion offloads while the runtime ends is refused, and the
 /// completion of that is dropped uncalled.
 #[test]
-fn bug_a_job_refused_during_the_end_is_told() {
+fn a_job_refused_during_the_end_is_told() {
     within(|| {
         let (rt, release) = with_stuck_job(Duration::from_millis(1));
         let told = Rc::new(Cell::new(false));
@@ -308,10 +308,10 @@ fn bug_a_job_refused_during_the_end_is_told() {
     });
 }
 
-/// Known to fail: shutdown.rs says that a drop's offload is refused; the pool is still open, so
+/// Found by this test: shutdown.rs says that a drop's offload is refused; the pool is still open, so
 /// the job may even run.
 #[test]
-fn bug_an_offload_from_a_drop_at_the_end_is_refused() {
+fn an_offload_from_a_drop_at_the_end_is_refused() {
     within(|| {
         let rt = Runtime::builder()
             .shutdown_timeout(DEADLINE)
@@ -337,9 +337,9 @@ fn bug_an_offload_from_a_drop_at_the_end_is_refused() {
     });
 }
 
-/// Known to fail: dropping callbacks has no limit of rounds, unlike dropping tasks.
+/// Found by this test: dropping callbacks has no limit of rounds, unlike dropping tasks.
 #[test]
-fn bug_a_callback_that_posts_itself_when_dropped_does_not_hold_up_the_end() {
+fn a_callback_that_posts_itself_when_dropped_does_not_hold_up_the_end() {
     struct Again(Rc<Cell<u32>>);
     impl Drop for Again {
         fn drop(&mut self) {
@@ -362,15 +362,15 @@ fn bug_a_callback_that_posts_itself_when_dropped_does_not_hold_up_the_end() {
     assert!(rounds.get() < 100_000, "it would have gone on for ever");
 }
 
-/// Known to fail: `Runtime::drop` enters, which panics once the thread's locals are gone, and
+/// Found by this test: `Runtime::drop` enters, which panics once the thread's locals are gone, and
 /// a panic there aborts the process. In a child for that reason.
 #[test]
-fn bug_a_runtime_in_a_thread_local_ends_with_its_thread() {
+fn a_runtime_in_a_thread_local_ends_with_its_thread() {
     thread_local! {
         static RT: RefCell<Option<Runtime>> = const { RefCell::new(None) };
     }
     well_in_child(
-        "shutdown::bug_a_runtime_in_a_thread_local_ends_with_its_thread",
+        "shutdown::a_runtime_in_a_thread_local_ends_with_its_thread",
         || {
             let thread = thread::spawn(|| {
                 RT.set(Some(Runtime::new().unwrap()));

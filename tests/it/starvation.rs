@@ -199,10 +199,10 @@ fn an_interval_keeps_beating_beside_a_load() {
     });
 }
 
-/// Known to fail: an operation that has to wait is charged to the poll's budget too. So a task
+/// Found by this test: an operation that has to wait is charged to the poll's budget too. So a task
 /// that looks at more than 128 sockets never gets to the last of them, and spins meanwhile.
 #[test]
-fn bug_a_task_that_waits_for_many_sockets_hears_of_the_last() {
+fn a_task_that_waits_for_many_sockets_hears_of_the_last() {
     block_on(|| async {
         const SOCKETS: usize = 200;
         let mut listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -137,10 +137,10 @@ fn a_slow_batch_ends_early_and_keeps_its_order() {
     assert_eq!(*seen.borrow(), (0..64).collect::<Vec<_>>());
 }
 
-/// Known to fail: the time since the kernel was last asked includes the time a host was away, so
+/// Found by this test: the time since the kernel was last asked includes the time a host was away, so
 /// each of its turns begins as a slow one and ends after one callback and one poll.
 #[test]
-fn bug_the_time_a_host_was_away_is_not_held_against_a_batch() {
+fn the_time_a_host_was_away_is_not_held_against_a_batch() {
     let (mut rt, time) = manual();
     rt.run_until_stalled().unwrap();
     time.advance(Duration::from_secs(1));
@@ -380,10 +380,10 @@ fn needs_rescue(rt: &mut Runtime, waits: impl Future<Output = ()>) -> bool {
     rescued.load(Ordering::SeqCst)
 }
 
-/// Known to fail: `stopping` is only taken by `run`, and counts as work that waits. So the loop
+/// Found by this test: `stopping` is only taken by `run`, and counts as work that waits. So the loop
 /// never asks the kernel, never looks at the clock, and spins.
 #[test]
-fn bug_a_stop_before_block_on_does_not_make_it_spin() {
+fn a_stop_before_block_on_does_not_make_it_spin() {
     within(|| {
         let mut rt = Runtime::new().unwrap();
         rt.stop();
@@ -394,9 +394,9 @@ fn bug_a_stop_before_block_on_does_not_make_it_spin() {
     });
 }
 
-/// Known to fail, for the same reason: the host is told to turn at once, for ever.
+/// Found by this test, for the same reason: the host was told to turn at once, for ever.
 #[test]
-fn bug_a_stop_without_run_does_not_keep_a_host_turning() {
+fn a_stop_without_run_does_not_keep_a_host_turning() {
     let mut rt = Runtime::new().unwrap();
     rt.handle().stop().unwrap();
     for _ in 0..10 {

@@ -27,9 +27,9 @@ fn a_closed_executor_refuses_tasks_and_says_so() {
     );
 }
 
-/// Known to fail: `Executor::spawn` drops a refused future while its tasks are borrowed.
+/// Found by this test: `Executor::spawn` drops a refused future while its tasks are borrowed.
 #[test]
-fn bug_a_refused_future_may_wake_and_spawn_when_dropped() {
+fn a_refused_future_may_wake_and_spawn_when_dropped() {
     let world = World::new(None);
     let _entered = enter(Rc::clone(&world.executor));
     let first = world.spawn(pending::<()>());
@@ -49,10 +49,10 @@ fn bug_a_refused_future_may_wake_and_spawn_when_dropped() {
     assert_eq!(world.executor.ready_count(), 1);
 }
 
-/// Known to fail: a task that ends while it is queued leaves its slot number in the queue, and
+/// Found by this test: a task that ends while it is queued leaves its slot number in the queue, and
 /// the next task in that slot is polled at that old place, in the turn that spawned it.
 #[test]
-fn bug_a_task_spawned_into_a_slot_still_queued_waits_for_a_later_turn() {
+fn a_task_spawned_into_a_slot_still_queued_waits_for_a_later_turn() {
     let world = World::new(None);
     let _entered = enter(Rc::clone(&world.executor));
     let executor = Rc::clone(&world.executor);
@@ -82,9 +82,9 @@ fn bug_a_task_spawned_into_a_slot_still_queued_waits_for_a_later_turn() {
     assert_eq!(polled.get(), 1);
 }
 
-/// Known to fail: with a shuffled queue a batch may draw what it has just queued itself.
+/// Found by this test: with a shuffled queue a batch may draw what it has just queued itself.
 #[test]
-fn bug_a_shuffled_batch_holds_only_what_was_ready_before() {
+fn a_shuffled_batch_holds_only_what_was_ready_before() {
     for seed in 0..50 {
         let world = World::new(Some(seed));
         let _entered = enter(Rc::clone(&world.executor));

@@ -110,10 +110,10 @@ fn a_panic_is_a_value_of_the_handle() {
     assert_eq!(rt.block_on(async { 4 }), 4);
 }
 
-/// Known to fail: the result is stored from inside of the task's future, so a panic of the
+/// Found by this test: the result is stored from inside of the task's future, so a panic of the
 /// awaiter's waker counts as one of the task, and takes the place of its result.
 #[test]
-fn bug_a_result_survives_a_waker_that_panics() {
+fn a_result_survives_a_waker_that_panics() {
     let mut rt = Runtime::new().unwrap();
     let mut task = rt.spawn(async { 5 });
     let waker = Foreign::waker(|| panic!("the awaiter's waker"), || ());

@@ -239,11 +239,11 @@ fn a_waker_of_a_socket_that_panics_harms_nobody() {
     });
 }
 
-/// Known to fail: `write_vectored` is writev(2), which raises SIGPIPE. Rust programs ignore it,
+/// Found by this test: `write_vectored` is writev(2), which raises SIGPIPE. Rust programs ignore it,
 /// but a host in another language need not; `write` promises "never a signal".
 #[test]
-fn bug_a_vectored_write_to_a_closed_peer_raises_no_signal() {
-    let name = "net::ends::bug_a_vectored_write_to_a_closed_peer_raises_no_signal";
+fn a_vectored_write_to_a_closed_peer_raises_no_signal() {
+    let name = "net::ends::a_vectored_write_to_a_closed_peer_raises_no_signal";
     let ended = in_child(name, || {
         default_sigpipe();
         Runtime::new().unwrap().block_on(async {

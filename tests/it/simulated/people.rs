@@ -100,7 +100,8 @@ fn draw_rest(dice: &mut Dice, script: &[Exchange]) -> Halt {
     let offset = dice.below(exchange.bytes.len());
     let left = exchange.bytes.len() - offset;
     let (most, times) = if offset > exchange.body_at {
-        (25_000, dice.between(1, 4).min(left))
+        let renews = exchange.renews && left > 4;
+        (25_000, if renews { dice.between(1, 4) } else { 1 })
     } else if offset == 0 {
         (3_000, 1)
     } else {
@@ -143,9 +144,17 @@ fn draw_weather(dice: &mut Dice, volume: usize) -> Weather {
     let least = volume / 100 + 1;
     Weather {
         piece_max: least.max(*dice.pick(&[4, 60, 1_000, 16_000, 100_000])),
-        capacity: least.max(*dice.pick(&[50, 1_000, 20_000, 200_000])),
+        capacities: (
+            least.max(*dice.pick(&[50, 1_000, 20_000, 200_000])),
+            least.max(*dice.pick(&[50, 1_000, 20_000, 200_000])),
+        ),
         trouble_one_in: *dice.pick(&[2, 6, 20, 1000]),
         delay_max: dice.size(60),
+        opens_at: if dice.one_in(4) {
+            dice.size(60) as u64
+        } else {
+            0
+        },
     }
 }
 
@@ -170,14 +179,14 @@ fn flood(dice: &mut Dice, client: usize) -> Person {
             Fate::Deafens(dice.below(1_000))
         },
         weather: Weather {
-            piece_max: 20_000,
-            capacity: if reads {
-                40_000
-            } else {
-                dice.between(1_000, 20_000)
+            piece_max: if reads { 20_000 } else { 1 << 40 },
+            capacities: match reads {
+                true => (40_000, 40_000),
+                false => (400_000, dice.between(1_000, 20_000)),
             },
             trouble_one_in: if reads { 1000 } else { 20 },
             delay_max: 20,
+            opens_at: 30,
         },
         script,
     }

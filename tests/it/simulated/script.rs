@@ -19,6 +19,8 @@ pub(super) struct Exchange {
     pub(super) body_at: usize,
     /// Whether its client asks for a 100, and so waits before the body.
     pub(super) expects: bool,
+    /// Whether each byte of its body gives the client new time for the next.
+    pub(super) renews: bool,
     pub(super) is_head: bool,
     pub(super) is_old: bool,
     /// Whether the application gets to see it.
@@ -81,6 +83,7 @@ impl Draft {
                 bytes: Vec::new(),
                 body_at: 0,
                 expects: false,
+                renews: false,
                 is_head: false,
                 is_old: false,
                 is_served: true,
@@ -228,7 +231,8 @@ fn draw_post(dice: &mut Dice) -> Draft {
         "/limited",
     ];
     let path = *dice.pick(&paths);
-    let draft = Draft::post(path, body, framing);
+    let mut draft = Draft::post(path, body, framing);
+    draft.exchange.renews = framing == Framing::Length && path != "/limited";
     if path != "/limited" || len <= LIMITED_MAX {
         return draft;
     }

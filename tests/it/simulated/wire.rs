@@ -19,10 +19,13 @@ use super::scene::Scene;
 /// How a network treats what goes through it, until the storm is over.
 pub(super) struct Weather {
     pub(super) piece_max: usize,
-    pub(super) capacity: usize,
+    /// How much each pipe holds: the one to the server, and the one to the client.
+    pub(super) capacities: (usize, usize),
     /// Once in so many steps bytes are held up, or a call has to wait for no reason.
     pub(super) trouble_one_in: usize,
     pub(super) delay_max: usize,
+    /// Until then nothing arrives, and then much at once.
+    pub(super) opens_at: u64,
 }
 
 pub(super) struct Wire {
@@ -75,6 +78,9 @@ struct ServerSide {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Past {
     pub(super) read: usize,
+    /// What had been read when a read last had to wait for nothing, and when the server ended.
+    pub(super) read_at_hiccup: Option<usize>,
+    pub(super) read_at_end: Option<usize>,
     pub(super) written: usize,
     pub(super) last_read_at: u64,
     pub(super) last_write_at: u64,
@@ -123,12 +129,16 @@ impl Pipe {
 
 impl Wire {
     pub(super) fn new(scene: Rc<Scene>, dice: Dice, id: usize, weather: Weather) -> Self {
+        let to_server = Pipe {
+            not_before: weather.opens_at,
+            ..Pipe::default()
+        };
         Wire {
             scene,
             dice,
             id,
             weather,
-            to_server: Pipe::default(),
+            to_server,
             to_client: Pipe::default(),
             server: ServerSide::default(),
             client_is_gone: false,
@@ -267,7 +277,7 @@ impl Wire {
         if self.client_is_reset {
             return 0;
         }
-        self.to_server.room(self.weather.capacity)
+        self.to_server.room(self.weather.capacities.0)
     }
 
     pub(super) fn send(&mut self, data: &[u8]) -> usize {
@@ -362,7 +372,7 @@ impl ServerEnd {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
         let waits = Self::begin(wire);
-        let room = wire.to_client.room(wire.weather.capacity);
+        let room = wire.to_client.room(wire.weather.capacities.1);
         let all = bufs.iter().map(|buf| buf.len()).sum::<usize>();
         if (waits || room == 0) && all > 0 {
             wire.server.writer = Some(cx.waker().clone());
@@ -387,6 +397,9 @@ impl Transport for ServerEnd {
         assert!(!buf.is_empty(), "a read into no room looks like an end");
         let mut wire = self.0.borrow_mut();
         let waits = Self::begin(&mut wire) && !wire.server.is_reset;
+        if waits && wire.to_client.end == End::Open {
+            wire.past.read_at_hiccup = Some(wire.past.read);
+        }
         let arrived = wire.to_server.arrived;
         if arrived > 0 && !waits {
             let most = wire.piece(arrived.min(buf.len()));
@@ -446,6 +459,7 @@ impl Transport for ServerEnd {
             return Err(io::ErrorKind::NotConnected.into());
         }
         wire.to_client.end = End::Flies;
+        wire.past.read_at_end = Some(wire.past.read);
         Ok(())
     }
 }
