@@ -43,7 +43,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use peers::{CurrentThread, LocalPeer, LocalRuntime, LocalSet, Ours, Peer, TimerPeer};
-use support::{Plan, Row, Side};
+use support::{Plan, Row, Side, Sides};
 
 fn main() {
     Plan::from_args().run(rows());
@@ -56,94 +56,107 @@ macro_rules! sides {
     };
 }
 
+const MILLION: usize = 1_000_000;
+const TASK: (usize, usize) = (MILLION, 2_000);
+const WAKE: (usize, usize) = (2 * MILLION, 20_000);
+const TIMER: (usize, usize) = (MILLION, 20_000);
+const TRIP: (usize, usize) = (2_000, 20);
+
 fn rows() -> Vec<Row> {
-    const MILLION: usize = 1_000_000;
-    let row = |name, ops, width, goal, sides| Row {
+    let mut rows = task_rows();
+    rows.extend(timer_rows());
+    rows.extend(thread_rows());
+    rows
+}
+
+fn row(
+    name: &'static str,
+    ops: (usize, usize),
+    width: usize,
+    goal: Option<f64>,
+    sides: Sides,
+) -> Row {
+    Row {
         name,
         ops,
         width,
         goal,
         cores: 1,
         sides,
-    };
-    let task = (MILLION, 2_000);
-    let wake = (2 * MILLION, 20_000);
-    let timer = (MILLION, 20_000);
-    let trip = (2_000, 20);
-    let mut rows = vec![
+    }
+}
+
+fn task_rows() -> Vec<Row> {
+    let join = || sides!(spawn_and_join: Ours, LocalRuntime, LocalSet, CurrentThread);
+    let wake = || sides!(self_wake: Ours, LocalRuntime, LocalSet, CurrentThread);
+    // `tokio::spawn` takes no future with an `Rc` in it; its scheduler is that
+    // of `LocalRuntime`.
+    let pair = sides!(ping_pong: Ours, LocalRuntime, LocalSet);
+    let root = sides!(root_ping_pong: Ours, LocalRuntime, LocalSet);
+    vec![
         row(
             "spawn and join, by the thousand",
-            task,
+            TASK,
             1_000,
             Some(2.5),
-            sides!(spawn_and_join: Ours, LocalRuntime, LocalSet, CurrentThread),
+            join(),
         ),
-        row(
-            "spawn all, then join all",
-            task,
-            MILLION,
-            None,
-            sides!(spawn_and_join: Ours, LocalRuntime, LocalSet, CurrentThread),
-        ),
-    ];
-    for (name, width) in [
-        ("self-wake, 1 task", 1),
-        ("self-wake, 100 tasks", 100),
-        ("self-wake, 10,000 tasks", 10_000),
-    ] {
-        let sides = sides!(self_wake: Ours, LocalRuntime, LocalSet, CurrentThread);
-        rows.push(row(name, wake, width, Some(3.0), sides));
-    }
-    // `tokio::spawn` takes no future with an `Rc` in it; its scheduler is that
-    // of `LocalRuntime`. A timer is the same whoever spawned its task.
-    rows.extend([
-        row(
-            "ping-pong of two tasks",
-            task,
-            1,
-            None,
-            sides!(ping_pong: Ours, LocalRuntime, LocalSet),
-        ),
-        row(
-            "ping-pong of block_on and a task",
-            task,
-            1,
-            None,
-            sides!(root_ping_pong: Ours, LocalRuntime, LocalSet),
-        ),
+        row("spawn all, then join all", TASK, MILLION, None, join()),
+        row("self-wake, 1 task", WAKE, 1, Some(3.0), wake()),
+        row("self-wake, 100 tasks", WAKE, 100, Some(3.0), wake()),
+        row("self-wake, 10,000 tasks", WAKE, 10_000, Some(3.0), wake()),
+        row("ping-pong of two tasks", TASK, 1, None, pair),
+        row("ping-pong of block_on and a task", TASK, 1, None, root),
+    ]
+}
+
+/// A timer is the same whoever spawned its task.
+fn timer_rows() -> Vec<Row> {
+    let insert = sides!(insert_and_cancel: Ours, LocalRuntime);
+    let later = sides!(move_later: Ours, LocalRuntime);
+    vec![
         row(
             "timer insert and cancel, 10,000 out",
-            timer,
+            TIMER,
             10_000,
             Some(4.0),
-            sides!(insert_and_cancel: Ours, LocalRuntime),
+            insert,
         ),
         row(
             "timer moved later, 10,000 out",
-            timer,
+            TIMER,
             10_000,
             Some(2.0),
-            sides!(move_later: Ours, LocalRuntime),
+            later,
         ),
-    ]);
+    ]
+}
+
+fn thread_rows() -> Vec<Row> {
     let idle = sides!(far_wake: Ours, LocalRuntime, LocalSet);
     let busy = sides!(far_wake_busy: Ours, LocalRuntime, LocalSet);
-    for (name, sides) in [
-        ("thread wake and back, idle loop", idle),
-        ("thread wake and back, busy loop", busy),
-    ] {
-        // The far thread spins so as to answer at once: it needs a core.
-        let cores = 2;
-        rows.push(Row {
-            cores,
-            ..row(name, trip, 1, Some(1.0), sides)
-        });
-    }
-    let idle = sides!(job: Ours, LocalRuntime, LocalSet);
-    let busy = sides!(job_busy: Ours, LocalRuntime, LocalSet);
-    rows.push(row("job and back, idle loop", trip, 1, Some(1.0), idle));
-    rows.push(row("job and back, busy loop", trip, 1, Some(1.0), busy));
-    rows
+    let job_idle = sides!(job: Ours, LocalRuntime, LocalSet);
+    let job_busy = sides!(job_busy: Ours, LocalRuntime, LocalSet);
+    // The far thread spins so as to answer at once: it needs a core.
+    let spinning = |row| Row { cores: 2, ..row };
+    vec![
+        spinning(row(
+            "thread wake and back, idle loop",
+            TRIP,
+            1,
+            Some(1.0),
+            idle,
+        )),
+        spinning(row(
+            "thread wake and back, busy loop",
+            TRIP,
+            1,
+            Some(1.0),
+            busy,
+        )),
+        row("job and back, idle loop", TRIP, 1, Some(1.0), job_idle),
+        row("job and back, busy loop", TRIP, 1, Some(1.0), job_busy),
+    ]
 }
 
 /// A task that must be polled `wakes` times more, and sees to it itself.

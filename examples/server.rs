@@ -53,7 +53,9 @@ fn main() -> ExitCode {
 
 fn app() -> Router {
     Router::new()
-        .get("/", async |_| Response::typed("text/plain", b"Hello, World!"))
+        .get("/", async |_| {
+            Response::typed("text/plain", b"Hello, World!")
+        })
         .get("/json", async |_| {
             Response::typed("application/json", br#"{"message":"Hello, World!"}"#)
         })
@@ -121,14 +123,18 @@ fn heavy_work() -> String {
 fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Config>, Box<dyn Error>> {
     let mut config = Config::default();
     if let Ok(port) = env::var("PORT") {
-        let port = port.parse().map_err(|_| format!("PORT={port} is no port"))?;
+        let port = port
+            .parse()
+            .map_err(|_| format!("PORT={port} is no port"))?;
         config.address.set_port(port);
     }
     while let Some(option) = args.next() {
         if option == "--help" || option == "-h" {
             return Ok(None);
         }
-        let value = args.next().ok_or_else(|| format!("{option} needs a value"))?;
+        let value = args
+            .next()
+            .ok_or_else(|| format!("{option} needs a value"))?;
         set(&mut config, &option, &value).map_err(|why| format!("{option} {value}: {why}"))?;
     }
     Ok(Some(config))
@@ -169,6 +175,8 @@ fn time(text: &str) -> Result<Duration, Box<dyn Error>> {
     if let Some(ms) = text.strip_suffix("ms") {
         return Ok(Duration::from_millis(ms.parse()?));
     }
-    let seconds = text.strip_suffix('s').ok_or("a time such as 10s or 500ms is expected")?;
+    let seconds = text
+        .strip_suffix('s')
+        .ok_or("a time such as 10s or 500ms is expected")?;
     Ok(Duration::try_from_secs_f64(seconds.parse()?)?)
 }

@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 /// says how long they took.
 pub(crate) type Side = fn(ops: usize, width: usize) -> Duration;
 
+/// The same work for each peer, by name.
+pub(crate) type Sides = Vec<(&'static str, Side)>;
+
 /// One figure to take. The first side is ours.
 pub(crate) struct Row {
     pub(crate) name: &'static str,
@@ -22,7 +25,7 @@ pub(crate) struct Row {
     pub(crate) goal: Option<f64>,
     /// What it needs to say anything.
     pub(crate) cores: usize,
-    pub(crate) sides: Vec<(&'static str, Side)>,
+    pub(crate) sides: Sides,
 }
 
 /// What the command line asks for.

@@ -254,7 +254,8 @@ impl Pool {
             drop(ledger);
             if !told {
                 log::warn!(
-                    "blocking pool: no thread beyond the {workers} it has, jobs wait for those: {error}"
+                    "blocking pool: no thread beyond the {workers} it has, \
+                     jobs wait for those: {error}"
                 );
             }
             return Ok(());

@@ -211,8 +211,8 @@ pub(super) fn contain(f: impl FnOnce(), report: impl FnOnce()) {
     let Err(payload) = catch_unwind(AssertUnwindSafe(f)) else {
         return;
     };
-    // The logger is user code, and a payload's drop may panic too: each is caught by itself, because
-    // two panics at once abort. What these panics carry is leaked, for its drop might be the next.
+    // The logger is user code, and a payload's drop may panic too: each is caught by itself, since
+    // two panics at once abort. What these panics carry is leaked, as its drop might be the next.
     let reported = catch_unwind(AssertUnwindSafe(report));
     let dropped = catch_unwind(AssertUnwindSafe(move || drop(payload)));
     std::mem::forget((reported, dropped));

@@ -56,6 +56,9 @@ struct Slot {
     aborting: bool,
 }
 
+/// Why a task is not taken, and what it was.
+type Refused = (&'static str, (TaskFuture, Facts));
+
 struct Facts {
     join: Rc<dyn JoinSlot>,
     who: TaskFacts,
@@ -274,7 +277,7 @@ impl Tasks {
         &mut self,
         future: TaskFuture,
         facts: Facts,
-    ) -> Result<(u32, u32), (&'static str, (TaskFuture, Facts))> {
+    ) -> Result<(u32, u32), Refused> {
         if self.closed {
             return Err(("the runtime is shutting down", (future, facts)));
         }

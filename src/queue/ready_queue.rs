@@ -35,7 +35,7 @@ pub(crate) struct Entry {
 const QUEUED: u32 = 1;
 
 /// The mark of a slot that takes no wake: no generation is that large.
-const NOBODY: u32 = u32::MAX & !QUEUED;
+const NOBODY: u32 = !QUEUED;
 
 impl ReadyQueue {
     /// An empty queue that hands out its numbers in the order they came, or

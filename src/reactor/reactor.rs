@@ -183,9 +183,10 @@ impl Reactor {
     /// Notes that a read or write moved `moved` of `wanted` bytes.
     ///
     /// Less than wanted means drained, and saves the try that would only say
-    /// so. Not if urgent data has come, since a read stops before it; not if the peer has closed, since edge-triggered polling will not
-    /// tell twice; not on poll(2), where mio arms an fd again only after an
-    /// operation that would have blocked.
+    /// so. Not if urgent data has come, since a read stops before it; not if
+    /// the peer has closed, since edge-triggered polling will not tell twice;
+    /// not on poll(2), where mio arms an fd again only after an operation that
+    /// would have blocked.
     #[inline]
     pub(crate) fn note_moved(
         &self,

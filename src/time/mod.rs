@@ -37,8 +37,8 @@
 //!   anything holds the earliest slot, and it is the lowest set bit of that level's occupancy
 //!   word. Time jumps from one filled slot to the next; the ticks between cost nothing.
 //! - **When a hand reaches a slot above level 0, its timers are filed anew** and land lower down,
-//!   at most once a level unless they were moved. No slot holds timers of two different rounds, not even on the top
-//!   level, because what lies beyond its round waits in `far`.
+//!   at most once a level unless they were moved. No slot holds timers of two different rounds, not
+//!   even on the top level, because what lies beyond its round waits in `far`.
 //! - **Timers with one deadline always stand in one list, in the order they came**, for where a
 //!   timer is filed depends on its deadline and `elapsed` alone. Firing keeps that order.
 //!

@@ -97,7 +97,7 @@ fn mischief_in_every_place_leaves_the_loop_whole() {
     within(|| run_seeds(0..250, false));
 }
 
-/// Found by this test: a refused future is dropped while the executor is borrowed, so what its drop
+/// Once a fault: a refused future is dropped while the executor is borrowed, so what its drop
 /// does panics. In a child, because two such drops in one unwinding abort the process.
 #[test]
 fn mischief_in_drops_at_the_end_meets_no_borrow() {
@@ -363,7 +363,7 @@ fn a_runtime_may_be_dropped_inside_a_task_of_another() {
     });
 }
 
-/// Found by this test: a foreign waker is cloned while the wheel, the sources or a join cell is
+/// Once a fault: a foreign waker is cloned while the wheel, the sources or a join cell is
 /// borrowed. Only hand-made wakers run code when cloned.
 #[test]
 fn a_waker_that_reenters_when_cloned_meets_no_borrow() {

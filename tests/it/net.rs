@@ -183,7 +183,7 @@ fn a_buffer_filled_exactly_is_followed_by_what_comes_next() {
     });
 }
 
-/// Found by this test: a read stops short at an urgent byte, and what follows it is taken for drained
+/// Once a fault: a read stops short at an urgent byte, and what follows it is taken for drained
 /// although the kernel will not announce it again.
 #[test]
 #[cfg(target_os = "linux")]

@@ -134,7 +134,7 @@ fn a_panic_of_a_job_is_a_value() {
     });
 }
 
-/// Found by this test: a panic of a job is handed to whoever waits, and if nobody does it is lost:
+/// Once a fault: a panic of a job is handed to whoever waits, and if nobody does it is lost:
 /// neither logged nor counted.
 #[test]
 fn a_panicking_job_is_logged_by_its_place_and_counted() {
@@ -193,7 +193,7 @@ fn a_queued_job_can_be_cancelled_and_a_running_one_cannot() {
     });
 }
 
-/// Found by this test: the job's captures are dropped before its end is filed, so a panic there
+/// Once a fault: the job's captures are dropped before its end is filed, so a panic there
 /// leaves whoever waits for the job waiting for ever.
 #[test]
 fn a_cancelled_job_whose_captures_panic_is_still_told() {
@@ -210,7 +210,7 @@ fn a_cancelled_job_whose_captures_panic_is_still_told() {
     });
 }
 
-/// Found by this test, for the same reason, when the queue is full.
+/// Once a fault, for the same reason, when the queue is full.
 #[test]
 fn a_refused_job_whose_captures_panic_is_still_told() {
     within(|| {

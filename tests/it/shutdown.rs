@@ -251,7 +251,7 @@ fn posts_that_wait_are_dropped_here_at_the_end() {
     });
 }
 
-/// Found by this test: ends that were filed before the shutdown wait among the callbacks, and those
+/// Once a fault: ends that were filed before the shutdown wait among the callbacks, and those
 /// are dropped uncalled. `offload` promises exactly once.
 #[test]
 fn a_completion_that_waits_when_the_end_comes_is_called() {
@@ -279,7 +279,7 @@ fn a_completion_that_waits_when_the_end_comes_is_called() {
     });
 }
 
-/// Found by this test: what a completion offloads while the runtime ends is refused, and the
+/// Once a fault: what a completion offloads while the runtime ends is refused, and the
 /// completion of that is dropped uncalled.
 #[test]
 fn a_job_refused_during_the_end_is_told() {
@@ -308,7 +308,7 @@ fn a_job_refused_during_the_end_is_told() {
     });
 }
 
-/// Found by this test: shutdown.rs says that a drop's offload is refused; the pool is still open, so
+/// Once a fault: shutdown.rs says that a drop's offload is refused; the pool is still open, so
 /// the job may even run.
 #[test]
 fn an_offload_from_a_drop_at_the_end_is_refused() {
@@ -337,7 +337,7 @@ fn an_offload_from_a_drop_at_the_end_is_refused() {
     });
 }
 
-/// Found by this test: dropping callbacks has no limit of rounds, unlike dropping tasks.
+/// Once a fault: dropping callbacks has no limit of rounds, unlike dropping tasks.
 #[test]
 fn a_callback_that_posts_itself_when_dropped_does_not_hold_up_the_end() {
     struct Again(Rc<Cell<u32>>);
@@ -362,7 +362,7 @@ fn a_callback_that_posts_itself_when_dropped_does_not_hold_up_the_end() {
     assert!(rounds.get() < 100_000, "it would have gone on for ever");
 }
 
-/// Found by this test: `Runtime::drop` enters, which panics once the thread's locals are gone, and
+/// Once a fault: `Runtime::drop` enters, which panics once the thread's locals are gone, and
 /// a panic there aborts the process. In a child for that reason.
 #[test]
 fn a_runtime_in_a_thread_local_ends_with_its_thread() {
@@ -395,8 +395,7 @@ fn runtimes_leave_no_descriptor_behind() {
             for _ in 0..300 {
                 let mut rt = Runtime::new().unwrap();
                 rt.block_on(async {
-                    let listener =
-                        tourbillon::net::TcpListener::bind("127.0.0.1:0");
+                    let listener = tourbillon::net::TcpListener::bind("127.0.0.1:0");
                     spawn(async move {
                         let _held = listener;
                         pending::<()>().await;

@@ -199,7 +199,7 @@ fn an_interval_keeps_beating_beside_a_load() {
     });
 }
 
-/// Found by this test: an operation that has to wait is charged to the poll's budget too. So a task
+/// Once a fault: an operation that has to wait is charged to the poll's budget too. So a task
 /// that looks at more than 128 sockets never gets to the last of them, and spins meanwhile.
 #[test]
 fn a_task_that_waits_for_many_sockets_hears_of_the_last() {

@@ -137,7 +137,7 @@ fn a_slow_batch_ends_early_and_keeps_its_order() {
     assert_eq!(*seen.borrow(), (0..64).collect::<Vec<_>>());
 }
 
-/// Found by this test: the time since the kernel was last asked includes the time a host was away, so
+/// Once a fault: the time since the kernel was last asked includes the time a host was away, so
 /// each of its turns begins as a slow one and ends after one callback and one poll.
 #[test]
 fn the_time_a_host_was_away_is_not_held_against_a_batch() {
@@ -380,7 +380,7 @@ fn needs_rescue(rt: &mut Runtime, waits: impl Future<Output = ()>) -> bool {
     rescued.load(Ordering::SeqCst)
 }
 
-/// Found by this test: `stopping` is only taken by `run`, and counts as work that waits. So the loop
+/// Once a fault: `stopping` is only taken by `run`, and counts as work that waits. So the loop
 /// never asks the kernel, never looks at the clock, and spins.
 #[test]
 fn a_stop_before_block_on_does_not_make_it_spin() {
@@ -394,7 +394,7 @@ fn a_stop_before_block_on_does_not_make_it_spin() {
     });
 }
 
-/// Found by this test, for the same reason: the host was told to turn at once, for ever.
+/// Once a fault, for the same reason: the host was told to turn at once, for ever.
 #[test]
 fn a_stop_without_run_does_not_keep_a_host_turning() {
     let mut rt = Runtime::new().unwrap();

@@ -27,7 +27,7 @@ fn a_closed_executor_refuses_tasks_and_says_so() {
     );
 }
 
-/// Found by this test: `Executor::spawn` drops a refused future while its tasks are borrowed.
+/// Once a fault: `Executor::spawn` drops a refused future while its tasks are borrowed.
 #[test]
 fn a_refused_future_may_wake_and_spawn_when_dropped() {
     let world = World::new(None);
@@ -49,7 +49,7 @@ fn a_refused_future_may_wake_and_spawn_when_dropped() {
     assert_eq!(world.executor.ready_count(), 1);
 }
 
-/// Found by this test: a task that ends while it is queued leaves its slot number in the queue, and
+/// Once a fault: a task that ends while it is queued leaves its slot number in the queue, and
 /// the next task in that slot is polled at that old place, in the turn that spawned it.
 #[test]
 fn a_task_spawned_into_a_slot_still_queued_waits_for_a_later_turn() {
@@ -82,7 +82,7 @@ fn a_task_spawned_into_a_slot_still_queued_waits_for_a_later_turn() {
     assert_eq!(polled.get(), 1);
 }
 
-/// Found by this test: with a shuffled queue a batch may draw what it has just queued itself.
+/// Once a fault: with a shuffled queue a batch may draw what it has just queued itself.
 #[test]
 fn a_shuffled_batch_holds_only_what_was_ready_before() {
     for seed in 0..50 {

@@ -7,7 +7,8 @@ const GET: &str = "GET /a?b HTTP/1.1\r\nHost: a.test\r\nAccept: */*\r\n\r\n";
 const POST: &str =
     "\r\nPOST /form HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\nX:\r\n\r\nhello\r\nGET ";
 const CHUNKED: &str = "PUT /c HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\
-                       5;ext=\"v\"\r\nhello\r\n6 ;x\r\n world\r\n0;last\r\nX-Sum: 1\r\nY: z\r\n\r\n";
+                       5;ext=\"v\"\r\nhello\r\n6 ;x\r\n world\r\n0;last\r\n\
+                       X-Sum: 1\r\nY: z\r\n\r\n";
 const OLD: &str = "HEAD http://a.test/x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n";
 
 fn understood(input: &str, requests: usize) -> super::Seen {

@@ -110,7 +110,7 @@ fn a_panic_is_a_value_of_the_handle() {
     assert_eq!(rt.block_on(async { 4 }), 4);
 }
 
-/// Found by this test: the result is stored from inside of the task's future, so a panic of the
+/// Once a fault: the result is stored from inside of the task's future, so a panic of the
 /// awaiter's waker counts as one of the task, and takes the place of its result.
 #[test]
 fn a_result_survives_a_waker_that_panics() {

@@ -239,7 +239,7 @@ fn a_waker_of_a_socket_that_panics_harms_nobody() {
     });
 }
 
-/// Found by this test: `write_vectored` is writev(2), which raises SIGPIPE. Rust programs ignore it,
+/// Once a fault: `write_vectored` is writev(2), which raises SIGPIPE. Rust programs ignore it,
 /// but a host in another language need not; `write` promises "never a signal".
 #[test]
 fn a_vectored_write_to_a_closed_peer_raises_no_signal() {

@@ -17,7 +17,7 @@ fn several_buffers_go_out_in_one_write() {
     });
 }
 
-/// Found by this test: one call takes at most 1024 slices. That is counted as a short write, and
+/// Once a fault: one call takes at most 1024 slices. That is counted as a short write, and
 /// the next write waits for a readiness that the kernel has no reason to announce.
 #[test]
 fn a_write_of_very_many_buffers_is_not_taken_for_a_full_socket() {
