@@ -273,11 +273,7 @@ impl Executor {
 
 impl Tasks {
     #[inline]
-    fn insert(
-        &mut self,
-        future: TaskFuture,
-        facts: Facts,
-    ) -> Result<(u32, u32), Refused> {
+    fn insert(&mut self, future: TaskFuture, facts: Facts) -> Result<(u32, u32), Refused> {
         if self.closed {
             return Err(("the runtime is shutting down", (future, facts)));
         }

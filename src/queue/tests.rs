@@ -1,6 +1,9 @@
 //! The queues, alone.
 
-#![allow(clippy::unwrap_used, reason = "a test that unwraps fails where it should")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that unwraps fails where it should"
+)]
 
 use std::collections::HashSet;
 use std::sync::Arc;
