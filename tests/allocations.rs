@@ -1,8 +1,11 @@
 //! What a request, a wake, a spawn and a timer may allocate, counted on the loop's thread.
 //!
 //! In a binary of its own, because the counting allocator serves a whole process. The figures are
-//! those of DESIGN.md 7, and they are exact: one more is a regression.
+//! invariant 14 of ARCHITECTURE.md, and they are exact: one more is a regression.
 
+// mio's poll(2) back end allocates when it arms a socket again, so there two
+// tests are left out, and what they need.
+#![cfg_attr(mio_unsupported_force_poll_poll, allow(dead_code, unused_imports))]
 #![allow(clippy::unwrap_used, missing_docs)]
 #![expect(unsafe_code, reason = "a global allocator is an unsafe trait")]
 
@@ -123,6 +126,7 @@ fn count_requests<H: Handler>(app: H, path: &'static str, deep: u64) -> u64 {
     })
 }
 
+#[cfg(not(mio_unsupported_force_poll_poll))]
 #[test]
 fn a_request_to_a_direct_handler_allocates_nothing() {
     let direct = || async |_: Request| "Hello, World!";
@@ -130,6 +134,7 @@ fn a_request_to_a_direct_handler_allocates_nothing() {
     assert_eq!(count_requests(direct(), "/", 10), 0);
 }
 
+#[cfg(not(mio_unsupported_force_poll_poll))]
 #[test]
 fn a_request_through_the_router_allocates_once() {
     let app = || Router::new().get("/hello", async |_| "Hello, World!");

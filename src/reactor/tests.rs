@@ -8,6 +8,7 @@
 use std::cell::RefCell;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+#[cfg(not(mio_unsupported_force_poll_poll))]
 use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::sync::Arc;
