@@ -322,9 +322,16 @@ fn judge_time(world: &World, id: usize, pair: &Pair, reason: CloseReason) {
     let past = pair.client.wire.borrow().past;
     let closed_at = past.closed_at.unwrap_or_default();
     let last = past.last_read_at.max(past.last_write_at);
+    let script = &pair.client.script;
     let (since, least, most) = match reason {
         CloseReason::IdleTimeout => (last, KEEP_ALIVE, KEEP_ALIVE),
-        CloseReason::WriteTimeout => (past.last_write_at, WRITE_TIMEOUT, WRITE_TIMEOUT),
+        CloseReason::WriteTimeout => {
+            // A handler that waits for its body behind answers that do not go out is told that
+            // its client is gone; what it answers then is waited for once more.
+            let has_bodies = script.iter().any(|e| e.bytes.len() > e.body_at);
+            let most = WRITE_TIMEOUT * (1 + u64::from(has_bodies));
+            (past.last_write_at, WRITE_TIMEOUT, most)
+        }
         // It began with the first byte of the head, which may have dripped.
         CloseReason::HeadTimeout => (
             past.last_read_at,
