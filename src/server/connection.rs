@@ -342,7 +342,16 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         if is_broken || self.wait(Self::poll_flush).await.is_err() {
             return;
         }
-        if !self.lingers && !self.has_unread().await {
+        // A client that was not told before, or that did not ask, may have
+        // sent more by now. One that asked for the close should not have.
+        let is_expected = matches!(
+            reason,
+            CloseReason::Http(http::CloseReason::ClientAsked)
+                | CloseReason::ClientLeft
+                | CloseReason::IdleTimeout
+                | CloseReason::Draining
+        );
+        if is_expected && !self.lingers && !self.has_unread().await {
             return;
         }
         if self.transport.close_write().is_err() {

@@ -100,8 +100,11 @@ impl<T: Transport, H: Handler> Connection<T, H> {
                     return Poll::Ready(Ok(response));
                 }
             }
-            if self.poll_body(cx).is_ready() {
-                continue;
+            if let Poll::Ready(read) = self.poll_body(cx) {
+                match read {
+                    Ok(()) => continue,
+                    Err(reason) => return Poll::Ready(Err(reason)),
+                }
             }
             // It waits for something else. Answers to earlier requests, and a
             // 100, must not wait with it.
@@ -127,8 +130,8 @@ impl<T: Transport, H: Handler> Connection<T, H> {
     }
 
     /// Reads for whoever wants more of the request's body. Ready when it has
-    /// given them something, if only an end.
-    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// given them something, if only an end, or when writing failed.
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CloseReason>> {
         let Some(slot) = self.body.as_ref().map(|body| Rc::clone(&body.0)) else {
             return Poll::Pending;
         };
@@ -141,23 +144,23 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         loop {
             if self.decode_body(&slot) {
                 self.made_progress();
-                return Poll::Ready(());
+                return Poll::Ready(Ok(()));
             }
-            if ready!(self.poll_flush(cx)).is_err() {
+            if let Err(reason) = ready!(self.poll_flush(cx)) {
                 self.fail_body(&slot, BodyError::Disconnected);
-                return Poll::Ready(());
+                return Poll::Ready(Err(reason));
             }
             match self.input.poll_fill(&mut self.transport, cx, usize::MAX) {
                 Poll::Ready(Ok(count)) if count > 0 => {}
                 Poll::Ready(_) => {
                     self.fail_body(&slot, BodyError::Disconnected);
-                    return Poll::Ready(());
+                    return Poll::Ready(Ok(()));
                 }
                 Poll::Pending => {
                     let limit = self.shared().config.body_timeout;
                     ready!(self.poll_deadline(Wait::Body, limit, cx));
                     self.fail_body(&slot, BodyError::Timeout);
-                    return Poll::Ready(());
+                    return Poll::Ready(Ok(()));
                 }
             }
         }
@@ -205,6 +208,15 @@ impl<T: Transport, H: Handler> Connection<T, H> {
     async fn respond(&mut self, mut response: Response) -> Result<Status, CloseReason> {
         if self.shared().counts.draining.get() || !self.can_skip_body() {
             self.protocol.close_after_response();
+        }
+        // Whoever makes the response may read the request meanwhile: the
+        // client that waits for an invitation must get it before the head.
+        let is_read_on = self
+            .body
+            .as_ref()
+            .is_some_and(|body| Rc::strong_count(&body.0) > 1);
+        if is_read_on && self.protocol.expects_continue() {
+            self.protocol.send_continue(self.output.buffer());
         }
         let mut body = mem::take(&mut response.body).0;
         let date = self.shared().date(self.parts.now());
@@ -317,9 +329,16 @@ impl<T: Transport, H: Handler> Connection<T, H> {
                 }
             }
             // With room again, or more of the request, the maker may go on.
-            if !has_piece && self.poll_body(cx).is_pending() {
-                self.place.note(|open| open.is_busy = true);
-                return self.poll_presence(cx).map(Err);
+            if has_piece {
+                continue;
+            }
+            match self.poll_body(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(reason)) => return Poll::Ready(Err(reason)),
+                Poll::Pending => {
+                    self.place.note(|open| open.is_busy = true);
+                    return self.poll_presence(cx).map(Err);
+                }
             }
         }
     }

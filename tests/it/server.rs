@@ -320,6 +320,21 @@ fn a_hundred_is_sent_when_the_handler_first_asks_for_the_body() {
 }
 
 #[test]
+fn a_hundred_is_sent_when_the_response_will_read_the_body() {
+    let served = serve(echo_app);
+    let mut client = served.connect();
+    let head = "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 4\r\n";
+    client.send(format!("{head}expect: 100-continue\r\n\r\n"));
+    assert_eq!(client.reply().status, 100);
+    client.send("tick");
+    let reply = client.reply();
+    assert_eq!(
+        (reply.status, reply.text(), reply.closes()),
+        (200, "tick", false)
+    );
+}
+
+#[test]
 fn no_hundred_is_sent_to_a_client_whose_answer_is_ready() {
     let served = serve(echo_app);
     let mut client = served.connect();

@@ -23,7 +23,7 @@ const MADE_AHEAD_MAX: usize = 3 * 64 * 1024 + 2 * 20_000;
 /// Whether the server closes in stages wherever its client may still be sending: first its writing
 /// side, and the rest when the client has ended or some time has passed. Where it does not, a
 /// request on its way turns the close into a reset, which destroys answers on theirs.
-const CLOSES_IN_STAGES: bool = false;
+const CLOSES_IN_STAGES: bool = true;
 
 /// How late the simulated clock may notice a deadline, in milliseconds.
 const LATE_MAX: u64 = 1_100;
@@ -190,11 +190,10 @@ fn may_lose(pair: &Pair) -> bool {
     let is_reset = pair.client.end == Some(Ending::Reset);
     is_reset
         && match pair.reason.get() {
-            Some(CloseReason::Http(ClientAsked)) => true,
+            // An idle connection is closed at once, so that it holds up no drain.
+            Some(CloseReason::Http(ClientAsked) | CloseReason::Draining) => true,
             Some(CloseReason::Http(ServerAsked | EndsBody | RequestUnread))
-            | Some(CloseReason::Http(ResponseUnfinished) | CloseReason::Draining) => {
-                !CLOSES_IN_STAGES
-            }
+            | Some(CloseReason::Http(ResponseUnfinished)) => !CLOSES_IN_STAGES,
             _ => false,
         }
 }
