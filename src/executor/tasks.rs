@@ -121,7 +121,7 @@ impl Executor {
     /// When the executor is closed or full the future is dropped and the
     /// handle says so.
     pub(crate) fn spawn<F>(
-        self: &Rc<Self>,
+        self: Rc<Self>,
         future: F,
         name: Option<Cow<'static, str>>,
         place: &'static Location<'static>,
@@ -154,7 +154,7 @@ impl Executor {
                 Ticket::new(0, 0, ROOT)
             }
         };
-        JoinHandle::new(cell, ticket, Rc::clone(self))
+        JoinHandle::new(cell, ticket, self)
     }
 
     /// Queues the task that `ticket` names, if it lives. Loop thread.

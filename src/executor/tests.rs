@@ -45,7 +45,7 @@ impl World {
     }
 
     fn spawn<F: Future + 'static>(&self, future: F) -> JoinHandle<F::Output> {
-        self.executor.spawn(future, None, Location::caller())
+        Rc::clone(&self.executor).spawn(future, None, Location::caller())
     }
 
     /// Polls what is queued now, once, as a turn does. Returns how many polls that were.

@@ -10,7 +10,7 @@ use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
 use super::parts::Parts;
-use crate::executor::{self, Entered};
+use crate::executor::{self, Entered, Executor};
 
 thread_local! {
     /// Never dropped by the thread's end, so that a runtime which is kept in
@@ -34,6 +34,21 @@ pub(crate) fn current() -> Rc<Parts> {
              callback of one, or hold the guard of Runtime::enter()"
         ),
     }
+}
+
+/// The executor of the runtime that is entered on this thread, alone.
+///
+/// # Panics
+///
+/// When none is.
+#[inline]
+#[track_caller]
+pub(super) fn current_executor() -> Rc<Executor> {
+    let executor = CURRENT.with(|current| {
+        let current = current.borrow();
+        current.as_ref().map(|parts| Rc::clone(&parts.executor))
+    });
+    executor.unwrap_or_else(|| Rc::clone(&current().executor))
 }
 
 /// The same, or nothing.

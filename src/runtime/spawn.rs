@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use super::current::current;
+use super::current::current_executor;
 use super::parts::Parts;
 use crate::executor::JoinHandle;
 
@@ -66,7 +67,7 @@ pub(super) fn spawn_at<F>(
 where
     F: Future + 'static,
 {
-    current().executor.spawn(future, name, place)
+    current_executor().spawn(future, name, place)
 }
 
 impl Parts {
@@ -79,7 +80,7 @@ impl Parts {
     where
         F: Future + 'static,
     {
-        self.executor.spawn(future, name, Location::caller())
+        Rc::clone(&self.executor).spawn(future, name, Location::caller())
     }
 }
 

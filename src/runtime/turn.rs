@@ -98,19 +98,24 @@ impl Parts {
                 break;
             };
             self.call(callback);
-            if self.count_run(left > 0) {
+            if self.count_run(1, left > 0) {
                 break;
             }
         }
         // At least one poll, however slow the callbacks were.
-        for left in (0..ready_count).rev() {
-            match self.executor.check_out() {
-                CheckedOut::Task(ticket, future) => self.poll(ticket, future),
-                CheckedOut::Aborted(ticket, future) => self.drop_aborted(ticket, future),
-                CheckedOut::Root(ticket) => self.poll_root(ticket, root.as_deref_mut()),
-                CheckedOut::Vacant => {}
+        let mut left = ready_count;
+        while left > 0 {
+            let stretch = self.until_clock().min(left);
+            for _ in 0..stretch {
+                match self.executor.check_out() {
+                    CheckedOut::Task(ticket, future) => self.poll(ticket, future),
+                    CheckedOut::Aborted(ticket, future) => self.drop_aborted(ticket, future),
+                    CheckedOut::Root(ticket) => self.poll_root(ticket, root.as_deref_mut()),
+                    CheckedOut::Vacant => {}
+                }
             }
-            if self.count_run(left > 0) {
+            left -= stretch;
+            if self.count_run(stretch, left > 0) {
                 break;
             }
         }
@@ -169,12 +174,26 @@ impl Parts {
         Some(deadline.saturating_duration_since(self.clock.now()))
     }
 
-    /// Counts one call or poll, and says whether the batch should end so
-    /// that the kernel is asked. The first few are timed closely if more
-    /// follow: two that compute for a second must not run in a row.
+    /// How many calls or polls may follow before the clock is read again.
+    /// The first few are timed closely, after 1, 2, 4 and 8 of them: two that
+    /// compute for a second must not run in a row.
     #[inline]
-    fn count_run(&self, more_follow: bool) -> bool {
-        let ran = self.ran_since.get() + 1;
+    fn until_clock(&self) -> usize {
+        let ran = self.ran_since.get();
+        let next = if ran < CLOCK_EVERY {
+            (ran + 1).next_power_of_two()
+        } else {
+            (ran / CLOCK_EVERY + 1) * CLOCK_EVERY
+        };
+        (next - ran) as usize
+    }
+
+    /// Counts calls or polls, and says whether the batch should end so that
+    /// the kernel is asked. If none follow, the kernel is asked anyway, and
+    /// the clock need not be read before.
+    #[inline]
+    fn count_run(&self, count: usize, more_follow: bool) -> bool {
+        let ran = self.ran_since.get() + count as u32;
         self.ran_since.set(ran);
         let is_early = more_follow && ran < CLOCK_EVERY && ran.is_power_of_two();
         if is_early || ran.is_multiple_of(CLOCK_EVERY) {

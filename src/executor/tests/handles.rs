@@ -39,7 +39,7 @@ fn a_refused_future_may_wake_and_spawn_when_dropped() {
     let guard = OnDrop(move || {
         kept.wake_by_ref();
         first.abort();
-        drop(executor.spawn(async {}, None, Location::caller()));
+        drop(Rc::clone(&executor).spawn(async {}, None, Location::caller()));
     });
     let handle = world.spawn(async move {
         let _guard = guard;
@@ -62,7 +62,7 @@ fn a_task_spawned_into_a_slot_still_queued_waits_for_a_later_turn() {
     let _spawner = world.spawn(std::future::poll_fn(move |cx| {
         if now.get() == 1 {
             let seen = Rc::clone(&seen);
-            executor
+            Rc::clone(&executor)
                 .spawn(async move { seen.set(1) }, None, Location::caller())
                 .detach();
         }
@@ -93,7 +93,9 @@ fn a_shuffled_batch_holds_only_what_was_ready_before() {
             let (executor, polled) = (Rc::clone(&world.executor), Rc::clone(&polled));
             let spawner = async move {
                 let task = async move { polled.set(true) };
-                executor.spawn(task, None, Location::caller()).detach();
+                Rc::clone(&executor)
+                    .spawn(task, None, Location::caller())
+                    .detach();
             };
             world.spawn(spawner).detach();
         }
@@ -120,7 +122,7 @@ fn a_future_dropped_by_abort_may_do_anything() {
             assert!(!handle.is_finished());
         }
         let done = Rc::clone(&done);
-        executor
+        Rc::clone(&executor)
             .spawn(async move { done.set(true) }, None, Location::caller())
             .detach();
     });
