@@ -296,9 +296,7 @@ impl Tasks {
         self.facts[index as usize] = Some(facts);
         self.alive += 1;
         self.spawned += 1;
-        let generation = self.ready.generation(index);
-        self.ready.push(index, generation);
-        Ok((index, generation))
+        Ok((index, self.ready.push_new(index)))
     }
 
     #[inline]

@@ -69,7 +69,6 @@ impl ReadyQueue {
     }
 
     /// The generation that lives in `slot`. Meaningless if nobody does.
-    #[inline]
     pub(crate) fn generation(&self, slot: u32) -> u32 {
         self.marks[slot as usize] >> 1
     }
@@ -86,6 +85,17 @@ impl ReadyQueue {
             }
             _ => false,
         }
+    }
+
+    /// Lets a task move into a slot that is admitted and not queued, and
+    /// queues it. Returns its generation.
+    #[inline]
+    pub(crate) fn push_new(&mut self, slot: u32) -> u32 {
+        let mark = &mut self.marks[slot as usize];
+        let generation = *mark >> 1;
+        *mark |= QUEUED;
+        self.later.push(Entry { slot, generation });
+        generation
     }
 
     /// Takes out the next entry. `Err` is a stale one: whoever counted a
