@@ -17,7 +17,7 @@ use std::rc::Rc;
 
 use super::join::{JoinCell, JoinError, JoinHandle, JoinSlot};
 use super::ticket::{GENERATION_MAX, SLOT_MAX, Ticket};
-use crate::queue::{Entry, ReadyQueue};
+use crate::queue::ReadyQueue;
 
 /// A spawned future, boxed: the price of a readable signature, and of
 /// taking it out of its slot by moving sixteen bytes.
@@ -192,15 +192,12 @@ impl Executor {
     #[inline]
     pub(crate) fn check_out(&self) -> CheckedOut {
         let tasks = &mut *self.tasks.borrow_mut();
-        let Some(Ok(Entry {
-            slot: index,
-            generation,
-        })) = tasks.ready.pop()
-        else {
+        let Some(Ok(entry)) = tasks.ready.pop() else {
             return CheckedOut::Vacant;
         };
+        let index = entry.slot();
         let slot = &mut tasks.slots[index as usize];
-        let ticket = || Ticket::new(self.number, generation, index);
+        let ticket = || Ticket::new(self.number, entry.generation(), index);
         match slot.future.take() {
             Some(future) if slot.aborting => CheckedOut::Aborted(ticket(), future),
             Some(future) => {

@@ -14,7 +14,7 @@
 mod ready_queue;
 mod task_queue;
 
-pub(crate) use ready_queue::{Entry, ReadyQueue};
+pub(crate) use ready_queue::ReadyQueue;
 pub(crate) use task_queue::TaskQueue;
 
 #[cfg(test)]

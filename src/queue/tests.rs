@@ -119,7 +119,7 @@ fn admitting(seed: Option<u64>, slots: u32) -> ReadyQueue {
 
 /// Takes out the next one, which must not be stale.
 fn pop(ready: &mut ReadyQueue) -> Option<u32> {
-    ready.pop().map(|entry| entry.expect("stale").slot)
+    ready.pop().map(|entry| entry.expect("stale").slot())
 }
 
 #[test]
