@@ -186,7 +186,11 @@ fn a_full_pool_is_503_and_what_was_taken_in_still_runs() {
     for place in 0..5 {
         let mut client = served.connect();
         client.send("GET /slow HTTP/1.1\r\nhost: a\r\n\r\n");
-        other.settle();
+        // To accept it, to read and to hand in the job take a turn each, and an answer to another
+        // client shows one at least: after these the jobs are in the order of their clients.
+        for _ in 0..10 {
+            other.settle();
+        }
         // The first has left the queue before the second enters it.
         while place == 0 && ran.load(Ordering::Relaxed) == 0 {
             thread::yield_now();
