@@ -87,7 +87,10 @@ impl Source {
     /// What the kernel was asked to tell of this source.
     pub(super) fn interest(&self) -> Interest {
         let mut interest = Interest::READABLE;
-        #[cfg(any(target_os = "linux", target_os = "android"))]
+        #[cfg(all(
+            any(target_os = "linux", target_os = "android"),
+            not(mio_unsupported_force_poll_poll)
+        ))]
         {
             interest |= Interest::PRIORITY;
         }
