@@ -44,6 +44,7 @@ pub(super) struct Connection<T, H> {
     pub(super) parts: Rc<Parts>,
     timer: Sleep,
     is_fresh: bool,
+    pub(super) requests: u64,
 
     // Until the task next sleeps.
     pub(super) input: Input,
@@ -89,6 +90,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             timer: Sleep::new(Rc::clone(&parts), None),
             parts,
             is_fresh: true,
+            requests: 0,
             input: Input::default(),
             output: Output::default(),
             in_a_row: 0,
@@ -216,11 +218,11 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             (Wait::Request, config.keep_alive, CloseReason::IdleTimeout)
         };
         self.place.note(|open| {
-            open.is_busy = false;
             if open.waker.is_none() {
                 open.waker = Some(cx.waker().clone());
             }
         });
+        self.note_waiting(false);
         self.poll_deadline(wait, limit, cx)
             .map(|()| Err(NoHead::Close(reason)))
     }
@@ -387,6 +389,14 @@ impl<T: Transport, H: Handler> Connection<T, H> {
                 }
             }
         }
+    }
+
+    /// Tells the server how far this connection is, before it waits.
+    pub(super) fn note_waiting(&self, in_request: bool) {
+        self.place.note(|open| {
+            open.is_busy = in_request;
+            open.requests = self.requests;
+        });
     }
 
     /// Notes that an exchange has ended, and a deadline for the next begins.

@@ -53,6 +53,7 @@ struct AccessLine(Option<String>);
 impl<T: Transport, H: Handler> Connection<T, H> {
     /// Has the request answered. An error says why the connection ends.
     pub(super) async fn exchange(&mut self, head: RequestHead) -> Result<(), CloseReason> {
+        self.requests += 1;
         let line = self.begin_access_line(&head);
         let _running = Running::new(&self.shared().counts);
         let body = if self.protocol.request_complete() {
@@ -111,7 +112,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             if let Err(reason) = ready!(self.poll_flush(cx)) {
                 return Poll::Ready(Err(reason));
             }
-            self.place.note(|open| open.is_busy = true);
+            self.note_waiting(true);
             return self.poll_presence(cx).map(Err);
         }
     }
@@ -336,7 +337,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(reason)) => return Poll::Ready(Err(reason)),
                 Poll::Pending => {
-                    self.place.note(|open| open.is_busy = true);
+                    self.note_waiting(true);
                     return self.poll_presence(cx).map(Err);
                 }
             }
