@@ -367,7 +367,7 @@ impl TcpStream {
             match result {
                 Ok(moved) => {
                     self.parts.spend();
-                    reactor.note_moved(self.token, direction, moved, wanted);
+                    reactor.note_moved(self.token, direction, &self.io, moved, wanted);
                     return Poll::Ready(Ok(moved));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

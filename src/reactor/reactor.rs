@@ -183,28 +183,38 @@ impl Reactor {
     /// Notes that a read or write moved `moved` of `wanted` bytes.
     ///
     /// Less than wanted means drained, and saves the try that would only say
-    /// so. Not if urgent data has come, since a read stops before it; not if
-    /// the peer has closed, since edge-triggered polling will not tell twice;
-    /// not on poll(2), where mio arms an fd again only after an operation that
-    /// would have blocked.
+    /// so. It also is what keeps a peer that sends again at once from being
+    /// read again before the loop has looked at anyone else. Not if urgent
+    /// data has come, since a read stops before it; not if the peer has
+    /// closed, since edge-triggered polling will not tell twice.
     #[inline]
     pub(crate) fn note_moved(
         &self,
         token: Token,
         direction: Direction,
+        source: &RefCell<impl event::Source>,
         moved: usize,
         wanted: usize,
     ) {
-        if moved > 0 && moved < wanted && !cfg!(mio_unsupported_force_poll_poll) {
-            self.with(token, |known| match direction {
-                Direction::Read => known.readable = known.has_urgent,
-                Direction::Write => known.writable = false,
-            });
+        if moved == 0 || moved >= wanted {
+            return;
         }
+        if let Err(error) = self.rearm(token, source) {
+            // Then it stays ready, and the next try tells. poll(2) only: mio
+            // has taken an fd that failed or was hung up off its list.
+            log::debug!("a socket could not be armed again: {error}");
+            return;
+        }
+        self.with(token, |known| match direction {
+            Direction::Read => known.readable = known.has_urgent,
+            Direction::Write => known.writable = false,
+        });
     }
 
     /// Asks again to be told of `source`, where mio cannot know that an
-    /// operation on it would have blocked: a bare fd on poll(2).
+    /// operation on it would have blocked: on poll(2) mio drops an interest
+    /// once it has told of it, and takes it up again only when an operation
+    /// of its own would block. A bare fd has none, a short read was none.
     pub(crate) fn rearm(
         &self,
         token: Token,

@@ -127,14 +127,17 @@ fn a_short_read_clears_and_a_full_one_does_not() {
     peer.write_all(b"tick").unwrap();
     park_for(&reactor, 1);
     for (moved, wanted, still) in [(4, 4, true), (0, 4, true)] {
-        reactor.note_moved(token, Direction::Read, moved, wanted);
+        reactor.note_moved(token, Direction::Read, &io, moved, wanted);
         let ready = poll(&reactor, token, Direction::Read, &io, waker);
         assert_eq!(ready, still, "{moved} of {wanted}");
     }
-    reactor.note_moved(token, Direction::Read, 3, 4);
-    let drained = poll(&reactor, token, Direction::Read, &io, waker);
-    // poll(2) arms again only after an operation that would have blocked.
-    assert_eq!(drained, cfg!(mio_unsupported_force_poll_poll));
+    assert_eq!(io.borrow_mut().read(&mut [0; 8]).unwrap(), 4);
+    reactor.note_moved(token, Direction::Read, &io, 4, 8);
+    assert!(!poll(&reactor, token, Direction::Read, &io, waker));
+    // No operation would have blocked, and yet what comes next is told: also on poll(2).
+    peer.write_all(b"tock").unwrap();
+    park_for(&reactor, 1);
+    assert!(poll(&reactor, token, Direction::Read, &io, waker));
 }
 
 #[test]
@@ -155,7 +158,7 @@ fn a_short_read_after_the_peers_end_stays_ready() {
     }
     let mut buf = [0; 64];
     let moved = io.borrow_mut().read(&mut buf).unwrap();
-    reactor.note_moved(token, Direction::Read, moved, buf.len());
+    reactor.note_moved(token, Direction::Read, &io, moved, buf.len());
     assert!(
         poll(&reactor, token, Direction::Read, &io, waker),
         "the end is still to be read"

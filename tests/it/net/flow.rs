@@ -1,5 +1,8 @@
 //! Much data: several buffers, full sockets, slow readers.
 
+use std::future::poll_fn;
+use std::task::Poll;
+
 use super::*;
 
 #[test]
@@ -104,5 +107,27 @@ fn a_write_that_waits_goes_on_when_there_is_room() {
             .expect("room, and nobody told")
             .unwrap();
         assert!(reader.join().unwrap());
+    });
+}
+
+/// Once a fault, on poll(2): a peer that sent again before the next read was read again, 64 times
+/// in a row by the server, and the loop looked at nobody else meanwhile.
+#[test]
+fn after_a_short_read_the_kernel_is_asked_before_the_next() {
+    block_on(|| async {
+        let (mut stream, mut peer) = with_std();
+        let mut buf = [0; 8];
+        for round in 0..50 {
+            peer.write_all(b"tick").unwrap();
+            let count = timeout(PATIENCE, stream.read(&mut buf)).await;
+            assert_eq!(count.expect("told").unwrap(), 4);
+            // The same poll goes on: no turn has come in between.
+            peer.write_all(b"tock").unwrap();
+            let at_once = poll_fn(|cx| Poll::Ready(stream.poll_read(cx, &mut buf))).await;
+            assert!(at_once.is_pending(), "round {round}: read without a turn");
+            let count = timeout(PATIENCE, stream.read(&mut buf)).await;
+            assert_eq!(count.expect("told once more").unwrap(), 4);
+            assert_eq!(&buf[..4], b"tock");
+        }
     });
 }
