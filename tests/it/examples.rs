@@ -102,17 +102,13 @@ fn thirty_lines(output: &Output) {
     output.is_one_thread();
 }
 
+/// Where writing is slow, a turn ends early and leaves the rest to the next one: so it is not said
+/// here in which turn a line comes, but that a turn begins in between.
 fn first_turn(output: &Output) {
-    output.in_order(&[
-        "turn 1",
-        "one begins",
-        "one ends",
-        "two",
-        "again, 3",
-        "turn 2",
-        "three",
-    ]);
-    output.in_order(&["turn 2", "again, 2", "turn 3", "again, 1", "turns 3 "]);
+    output.in_order(&["turn 1", "one begins", "one ends", "two", "again, 3"]);
+    output.in_order(&["one ends", "turn ", "three"]);
+    output.in_order(&["again, 3", "turn ", "again, 2", "turn ", "again, 1"]);
+    assert!(output.count("turns ") >= 3.0, "{}", output.text);
 }
 
 fn timers(output: &Output) {
@@ -212,12 +208,11 @@ fn forget_wake(output: &Output) {
 
 fn two_tasks(output: &Output) {
     for step in 1..=3 {
-        output.in_order(&[
-            &format!("turn {step}\n"),
-            &format!("tick {step}"),
-            &format!("tock {step}"),
-            &format!("turn {}", step + 1),
-        ]);
+        for name in ["tick", "tock"] {
+            // Not which turn: see `first_turn`.
+            output.in_order(&["turn ", &format!("{name} {step}"), "turn "]);
+        }
+        output.in_order(&[&format!("tick {step}"), &format!("tock {step}")]);
     }
     output.in_order(&[
         "B. ",
