@@ -144,7 +144,8 @@ pub enum CloseReason {
     EndsBody,
     /// The response ended before the request's body was read to its end.
     RequestUnread,
-    /// The response was not finished, or not as declared: the close tells the client.
+    /// The response was not finished, or not as declared: the close tells the client. Where
+    /// [`Protocol::ends_by_close`] it has to be a reset.
     ResponseUnfinished,
     /// The request was refused.
     Refused(ProtocolError),
@@ -251,6 +252,9 @@ impl Protocol {
         if rest.is_empty() || rest[0] == b'\r' {
             return Ok(need_more);
         }
+        // The method is known before the rest of the head is, and if that never comes the answer
+        // to it, a 408, must have no body either (RFC 9110, 9.3.2).
+        self.head_only = rest.starts_with(b"HEAD ");
         if let Reading::Head {
             scanned: scanned @ 1..,
         } = self.reading

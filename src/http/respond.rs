@@ -40,6 +40,15 @@ pub(super) enum Sending {
     Broken(SendError),
 }
 
+impl Sending {
+    fn takes_bytes(self) -> bool {
+        matches!(
+            self,
+            Sending::Length { left: 1.. } | Sending::Chunked | Sending::UntilClose
+        )
+    }
+}
+
 impl Protocol {
     /// Tells whether the client waits for a 100 before it sends its body, and may get one
     /// (RFC 9110, 10.1.1).
@@ -171,10 +180,21 @@ impl Protocol {
     /// Tells whether bytes given to `send_body` will be written: not for HEAD, 204, 205 and 304,
     /// and not once the declared length is reached. Whoever is told no can save the making.
     pub fn wants_body(&self) -> bool {
-        matches!(
-            self.sending,
-            Sending::Length { left: 1.. } | Sending::Chunked | Sending::UntilClose
-        )
+        self.sending.takes_bytes()
+    }
+
+    /// Tells whether bytes of a body would be written behind a head with this status and length:
+    /// what [`wants_body`](Protocol::wants_body) will say once the head is sent.
+    pub fn will_send_body(&self, status: Status, length: BodyLength) -> bool {
+        let (_, sending) = self.choose_framing(status, length);
+        sending.takes_bytes()
+    }
+
+    /// Tells whether a body is being sent whose end is the close of the connection. If it cannot
+    /// be sent to its end, only a reset keeps the client from taking what came for the whole
+    /// (RFC 9112, 8).
+    pub fn ends_by_close(&self) -> bool {
+        self.sending == Sending::UntilClose
     }
 
     /// Tells whether the response is complete: its last byte was handed out, or its end, where

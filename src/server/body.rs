@@ -53,8 +53,12 @@ impl Body {
     /// What `make` writes, while it writes it, with an end when it returns.
     ///
     /// It goes out in chunks, or on HTTP/1.0 up to the close. If `make`
-    /// fails the connection is cut, so that the client can tell; if the
-    /// client leaves, its future is dropped.
+    /// fails the connection is cut, so that the client can tell: the last
+    /// chunk is missing, or on HTTP/1.0 the close is a reset. If the client
+    /// leaves, its future is dropped.
+    ///
+    /// Where a response has no body, to HEAD or with a status such as 204,
+    /// `make` is dropped without being called, before the head goes out.
     ///
     /// # Examples
     ///
@@ -76,8 +80,12 @@ impl Body {
         Self::stream_of(BodyLength::Unknown, make)
     }
 
-    /// The same, of a length that is known before and sent with the head.
-    /// Writing more or less than that cuts the connection.
+    /// The same, of a length in bytes that is known before and sent with the
+    /// head. Writing more or less than that cuts the connection.
+    ///
+    /// A body of length 0 is complete with its head, so `make` is dropped
+    /// without being called then, as for HEAD. What must happen in any case
+    /// belongs in the handler, or in the drop of what `make` holds.
     pub fn sized_stream<F>(length: u64, make: F) -> Self
     where
         F: AsyncFnOnce(BodyWriter) -> io::Result<()> + 'static,

@@ -23,8 +23,8 @@ pub enum CloseReason {
     /// The client took in no byte for
     /// [`write_timeout`](super::Config::write_timeout).
     WriteTimeout,
-    /// The client had closed its sending side and the answer took longer
-    /// than [`half_close_timeout`](super::Config::half_close_timeout).
+    /// The client had closed its sending side, and an answer was not made
+    /// within [`half_close_timeout`](super::Config::half_close_timeout).
     HalfCloseTimeout,
     /// The server drains, and the connection was idle.
     Draining,

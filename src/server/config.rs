@@ -37,15 +37,26 @@ pub struct Config {
     /// that drips its head is cut off, not just one that is silent.
     pub head_timeout: Duration,
     /// Between two reads of a body that a handler waits for. Default: 30 s.
+    ///
+    /// It is also how long the rest of a body may take that no handler wants:
+    /// up to 64 KiB are taken in after the answer, to keep the connection.
+    /// That is one deadline from the answer to the last byte, however often
+    /// something comes. What is late costs the connection, not the answer.
     pub body_timeout: Duration,
     /// Between an answer and the next request. Default: 5 s, as Uvicorn.
     /// Behind a proxy it should be longer than the proxy's own.
     pub keep_alive: Duration,
     /// Between two writes that the client takes in. Default: 30 s.
     pub write_timeout: Duration,
-    /// How long a handler may go on when the client has closed its sending
-    /// side. It may still be reading, or it may be gone: TCP does not tell.
-    /// Default: 5 s.
+    /// How long handlers, and the makers of streamed bodies, may go on when
+    /// the client has closed its sending side. It may still be reading, or it
+    /// may be gone: TCP does not tell. Default: 5 s; Uvicorn gives up at once.
+    ///
+    /// It is one deadline for the connection, from when one of them first has
+    /// to wait after that. Nothing pushes it back, neither what the client
+    /// takes in nor a further request that it had sent before. An answer that
+    /// is complete is written out all the same, as
+    /// [`write_timeout`](Self::write_timeout) allows.
     pub half_close_timeout: Duration,
     /// How long bytes that nobody wants are still taken in after a final
     /// answer, so that a reset does not overtake it. Default: 2 s.

@@ -43,6 +43,8 @@ pub(super) struct Connection<T, H> {
     pub(super) protocol: Protocol,
     pub(super) parts: Rc<Parts>,
     timer: Sleep,
+    /// Runs since the client was seen to have closed its sending side.
+    pub(super) half_closed: Option<Sleep>,
     is_fresh: bool,
     pub(super) requests: u64,
 
@@ -58,6 +60,8 @@ pub(super) struct Connection<T, H> {
     pub(super) body: Option<OpenBody>,
     /// Bytes may come that nobody will read: the close must be a soft one.
     pub(super) lingers: bool,
+    /// The transport was told to reset when it is closed.
+    pub(super) resets: bool,
 }
 
 /// What the deadline is for.
@@ -69,7 +73,6 @@ pub(super) enum Wait {
     Head,
     Body,
     Write,
-    HalfClosed,
     Linger,
 }
 
@@ -89,6 +92,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             protocol: Protocol::new(),
             timer: Sleep::new(Rc::clone(&parts), None),
             parts,
+            half_closed: None,
             is_fresh: true,
             requests: 0,
             input: Input::default(),
@@ -97,6 +101,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             waits_for: Wait::Nothing,
             body: None,
             lingers: false,
+            resets: false,
         }
     }
 
@@ -341,7 +346,18 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             reason,
             CloseReason::Broken(_) | CloseReason::ClientGone | CloseReason::WriteTimeout
         );
-        if is_broken || self.wait(Self::poll_flush).await.is_err() {
+        if is_broken {
+            return;
+        }
+        // What a half-closed client has left lying up to its deadline is not
+        // waited for any longer.
+        let is_late = reason == CloseReason::HalfCloseTimeout;
+        if !is_late && self.wait(Self::poll_flush).await.is_err() {
+            return;
+        }
+        // Dropped as it is, the transport resets: the client must not take
+        // this close for the end of a body that was cut off.
+        if self.protocol.ends_by_close() || self.allow_orderly_close().is_err() {
             return;
         }
         // A client that was not told before, or that did not ask, may have
@@ -363,6 +379,22 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         self.made_progress();
         self.wait(|connection, cx| connection.poll_linger(&mut left, cx))
             .await;
+    }
+
+    /// The end of the body that is being sent will be the close. So from here
+    /// on any close is a reset, even that of a process that is killed, until
+    /// the body is out to its last byte.
+    pub(super) fn forbid_orderly_close(&mut self) -> io::Result<()> {
+        self.resets = true;
+        self.transport.reset_on_close(true)
+    }
+
+    fn allow_orderly_close(&mut self) -> io::Result<()> {
+        if !self.resets {
+            return Ok(());
+        }
+        self.resets = false;
+        self.transport.reset_on_close(false)
     }
 
     /// Whether the client has sent what nobody will read. Costs no system

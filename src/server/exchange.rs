@@ -21,6 +21,7 @@ use super::transport::Transport;
 use crate::executor::panic_text;
 use crate::http::{self, Event, Next, RequestHead, Status};
 use crate::net::PeerState;
+use crate::runtime::Sleep;
 
 /// The rest of a body that nobody wants is taken in up to here, to keep the
 /// connection; a longer one costs the connection instead.
@@ -109,7 +110,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             }
             // It waits for something else. Answers to earlier requests, and a
             // 100, must not wait with it.
-            if let Err(reason) = ready!(self.poll_flush(cx)) {
+            if let Poll::Ready(Err(reason)) = self.poll_flush(cx) {
                 return Poll::Ready(Err(reason));
             }
             self.note_waiting(true);
@@ -117,14 +118,20 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         }
     }
 
-    /// Ready when the client is gone, or seems so for too long.
+    /// Ready when the client is gone, or seems so for too long. That time is
+    /// counted once: a client that goes on reading, however slowly, or that
+    /// has sent further requests before, gets no more of it.
     fn poll_presence(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
         match self.transport.poll_peer(cx) {
             PeerState::Open => Poll::Pending,
             PeerState::Gone => Poll::Ready(CloseReason::ClientGone),
             PeerState::HalfClosed => {
                 let limit = self.shared().config.half_close_timeout;
-                let over = self.poll_deadline(Wait::HalfClosed, limit, cx);
+                let deadline = self.half_closed.get_or_insert_with(|| {
+                    let deadline = self.parts.now().checked_add(limit);
+                    Sleep::new(Rc::clone(&self.parts), deadline)
+                });
+                let over = Pin::new(deadline).poll(cx);
                 over.map(|()| CloseReason::HalfCloseTimeout)
             }
         }
@@ -207,6 +214,17 @@ impl<T: Transport, H: Handler> Connection<T, H> {
 
     /// Encodes the response, and writes what is too large to gather.
     async fn respond(&mut self, mut response: Response) -> Result<Status, CloseReason> {
+        let mut body = mem::take(&mut response.body).0;
+        let length = match &body {
+            Kind::Empty => http::BodyLength::Known(0),
+            Kind::Bytes(bytes) => http::BodyLength::Known(bytes.len() as u64),
+            Kind::Stream(stream) => stream.length,
+        };
+        if !self.protocol.will_send_body(response.head.status, length) {
+            // A stream that is not polled reads no request either, and must
+            // not count as its reader below.
+            body = Kind::Empty;
+        }
         if self.shared().counts.draining.get() || !self.can_skip_body() {
             self.protocol.close_after_response();
         }
@@ -219,13 +237,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         if is_read_on && self.protocol.expects_continue() {
             self.protocol.send_continue(self.output.buffer());
         }
-        let mut body = mem::take(&mut response.body).0;
         let date = self.shared().date(self.parts.now());
-        let length = match &body {
-            Kind::Empty => http::BodyLength::Known(0),
-            Kind::Bytes(bytes) => http::BodyLength::Known(bytes.len() as u64),
-            Kind::Stream(stream) => stream.length,
-        };
         let out = self.output.buffer();
         if let Err(error) = self.protocol.send_head(&response.head, length, &date, out) {
             log::error!("a handler's response cannot be sent: {error}");
@@ -238,7 +250,6 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         let status = response.status();
         drop(response);
         match body {
-            _ if !self.protocol.wants_body() => {}
             Kind::Empty => {}
             Kind::Bytes(bytes) if bytes.len() <= FLAT_BYTES_MAX => {
                 let out = self.output.buffer();
@@ -293,6 +304,10 @@ impl<T: Transport, H: Handler> Connection<T, H> {
 
     /// Sends a body while it is made.
     async fn send_stream(&mut self, mut stream: Stream) -> Result<(), CloseReason> {
+        if self.protocol.ends_by_close() {
+            self.forbid_orderly_close()
+                .map_err(|error| broken(&error))?;
+        }
         self.wait(|connection, cx| connection.poll_stream(&mut stream, cx))
             .await
     }
@@ -304,8 +319,10 @@ impl<T: Transport, H: Handler> Connection<T, H> {
     ) -> Poll<Result<(), CloseReason>> {
         loop {
             // What was made goes out before more is.
-            if let Err(reason) = ready!(self.poll_flush(cx)) {
-                return Poll::Ready(Err(reason));
+            match self.poll_flush(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(reason)) => return Poll::Ready(Err(reason)),
+                Poll::Pending => return self.poll_presence(cx).map(Err),
             }
             let making = catch_unwind(AssertUnwindSafe(|| stream.making.as_mut().poll(cx)));
             let piece = stream.slot.take(pool::take_buffer(), cx);
@@ -350,6 +367,8 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         if let Some(body) = self.body.take() {
             body.0.finish(Err(BodyError::Late));
             if self.protocol.keeps_alive() && !self.protocol.request_complete() {
+                // The handler's own wait for this body is over.
+                self.made_progress();
                 self.wait(Self::poll_skip_body).await?;
             }
         }
@@ -362,6 +381,8 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         }
     }
 
+    /// Takes in the rest. It has one deadline for all of it, which a client
+    /// cannot push back by sending it byte by byte.
     fn poll_skip_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CloseReason>> {
         let left = self.protocol.request_remaining();
         if left.is_none_or(|left| left > UNWANTED_BYTES_MAX) {

@@ -3,6 +3,7 @@
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use crate::net::{PeerState, TcpStream};
 
@@ -49,6 +50,22 @@ pub trait Transport: 'static {
     ///
     /// When the connection is broken.
     fn close_write(&mut self) -> io::Result<()>;
+
+    /// Chooses how a later close by dropping ends the connection: `true` for
+    /// a reset, which the peer sees as an error and which may destroy what it
+    /// has not read; `false`, as at the start, for an orderly end.
+    ///
+    /// The server asks for it while it sends a body whose end is the close
+    /// itself (HTTP/1.0), and takes it back when that body is complete. Does
+    /// nothing by default, for transports that know one end only.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is broken.
+    fn reset_on_close(&mut self, resets: bool) -> io::Result<()> {
+        let _ = resets;
+        Ok(())
+    }
 }
 
 impl Transport for TcpStream {
@@ -76,5 +93,9 @@ impl Transport for TcpStream {
 
     fn close_write(&mut self) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
+    }
+
+    fn reset_on_close(&mut self, resets: bool) -> io::Result<()> {
+        self.set_linger(resets.then_some(Duration::ZERO))
     }
 }

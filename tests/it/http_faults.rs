@@ -299,6 +299,31 @@ fn heads_that_stop_halfway_or_drip_are_told_and_closed() {
 }
 
 #[test]
+fn an_answer_to_a_head_request_that_stops_halfway_has_no_body() {
+    let config = Config {
+        head_timeout: SOON,
+        ..config()
+    };
+    let (served, _) = serve_readers(config);
+    // Cut within the method, it could become another one.
+    for (start, method) in [
+        ("HEAD /ping HTTP/1.1\r\nhost:", "HEAD"),
+        ("\r\nHEAD ", "HEAD"),
+        ("HEAD", "GET"),
+        ("HEADER /", "GET"),
+    ] {
+        let mut client = served.connect();
+        client.send(start);
+        let reply = client.reply_to(method);
+        assert_eq!((reply.status, reply.closes()), (408, true), "{start:?}");
+        let says_why = reply.text() == "the request head took too long";
+        assert_eq!(says_why, method == "GET", "{start:?}");
+        client.half_close();
+        client.assert_closed();
+    }
+}
+
+#[test]
 fn the_reader_of_a_stalled_body_learns_of_it() {
     let config = Config {
         body_timeout: SOON,

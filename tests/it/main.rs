@@ -26,6 +26,8 @@ mod lifespan;
 mod costs;
 mod http_faults;
 mod http_departures;
+mod http_deadlines;
+mod http_bodies;
 mod router;
 mod simulated;
 

@@ -1,8 +1,9 @@
 //! How responses are framed, and what happens when they are not as declared.
 
 use super::super::http_date;
-use super::super::{BodyLength, CloseReason, Next, Protocol, ResponseHead, SendError, Status};
-use super::{framing_of, requested};
+use super::super::{BodyLength, CloseReason, Limits, Next, Protocol, RequestHead};
+use super::super::{ResponseHead, SendError, Status};
+use super::{answer, framing_of, requested};
 use BodyLength::{Known, Unknown};
 
 fn asked(method: &str, version: &str) -> Protocol {
@@ -50,6 +51,7 @@ fn framing_follows_from_method_version_status_and_length() {
         let case = format!("{method} {version} {status} {length:?}");
         let mut protocol = asked(method, version);
         let status = Status::new(status).unwrap();
+        assert_eq!(protocol.will_send_body(status, length), body, "{case}");
         assert_eq!(
             framing_of(&mut protocol, status, length).as_deref(),
             Ok(framing),
@@ -57,12 +59,14 @@ fn framing_follows_from_method_version_status_and_length() {
         );
         assert_eq!(protocol.wants_body(), body, "{case}");
         assert_eq!(protocol.response_complete(), !body, "{case}");
+        assert_eq!(protocol.ends_by_close(), framing == CLOSE, "{case}");
 
         let mut out = Vec::new();
         if body || length != Known(0) {
             protocol.send_body(b"hello", &mut out).unwrap();
         }
         protocol.send_end(&mut out).unwrap();
+        assert!(!protocol.ends_by_close(), "{case}");
         let expected: &[u8] = match (body, framing) {
             (false, _) => b"",
             (true, framing) if framing == chunked => b"5\r\nhello\r\n0\r\n\r\n",
@@ -271,6 +275,27 @@ fn steps_out_of_order_are_refused() {
         Known(0),
     );
     assert_eq!(switch, Err(SendError::InterimStatus));
+}
+
+#[test]
+fn an_answer_to_part_of_a_head_has_a_body_unless_that_says_head() {
+    let whole = b"\r\nHEAD / HTTP/1.1\r\nhost: a\r\n\r\n";
+    for cut in 0..whole.len() {
+        for drip in [1, 7, whole.len()] {
+            let (mut protocol, mut head) = (Protocol::new(), RequestHead::default());
+            let (mut start, mut end) = (0, 0);
+            while end < cut {
+                end = cut.min(end + drip);
+                let received = protocol.receive(&Limits::default(), &whole[start..end], &mut head);
+                start += received.unwrap().consumed;
+            }
+            let says_head = cut >= "\r\nHEAD ".len();
+            let (answer, next) = answer(&mut protocol, Status::REQUEST_TIMEOUT, b"late");
+            assert!(answer.contains("content-length: 4\r\n"), "{answer}");
+            assert_eq!(answer.ends_with("late"), !says_head, "{cut} in {drip}s");
+            assert_eq!(next, Next::Close(CloseReason::ServerAsked));
+        }
+    }
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub(super) struct Answers {
     reads: Reads,
     current: Answer,
     done: Vec<Answer>,
-    /// By number, whether the request was HEAD.
+    /// By number, whether the server knows the request for a HEAD.
     heads: Vec<bool>,
 }
 
@@ -254,8 +254,7 @@ impl Answers {
             (None, None) if self.heads[self.done.len()] => Reads::Length(0),
             other => return Err(format!("no framing: {other:?}")),
         };
-        // Whoever was too slow to say HEAD to its end is told so as anybody is.
-        if self.heads[self.done.len()] && answer.status != 408 {
+        if self.heads[self.done.len()] {
             return Ok(Reads::Length(0));
         }
         Ok(framing)

@@ -10,7 +10,7 @@ use tourbillon::time::ManualClock;
 pub(super) struct Scene {
     pub(super) clock: ManualClock,
     now: Cell<u64>,
-    calm_since: Cell<Option<u64>>,
+    is_calm: Cell<bool>,
     is_draining: Cell<bool>,
     log: RefCell<Log>,
 }
@@ -37,7 +37,7 @@ impl Scene {
         Scene {
             clock: ManualClock::new(),
             now: Cell::new(0),
-            calm_since: Cell::new(None),
+            is_calm: Cell::new(false),
             is_draining: Cell::new(false),
             log: RefCell::new(Log {
                 hash: 0xCBF2_9CE4_8422_2325,
@@ -60,15 +60,11 @@ impl Scene {
 
     /// Whether the network has stopped to delay and to cut.
     pub(super) fn is_calm(&self) -> bool {
-        self.calm_since.get().is_some()
-    }
-
-    pub(super) fn calm_since(&self) -> Option<u64> {
-        self.calm_since.get()
+        self.is_calm.get()
     }
 
     pub(super) fn calm_down(&self) {
-        self.calm_since.set(Some(self.now()));
+        self.is_calm.set(true);
         self.note(0, "the storm is over", 0);
     }
 

@@ -330,6 +330,9 @@ fn draw_bad_chunk(dice: &mut Dice) -> Draft {
 fn draw_manner(dice: &mut Dice, draft: &mut Draft) {
     let is_get = draft.line == "GET";
     let is_good = draft.exchange.status == 200 && draft.exchange.after == After::Stays;
+    if is_get && draft.exchange.after == After::Cut && dice.one_in(3) {
+        draft.exchange.is_old = true;
+    }
     if is_get && draft.exchange.after != After::Cut && dice.one_in(8) {
         draft.line = "HEAD".into();
         draft.exchange.is_head = true;

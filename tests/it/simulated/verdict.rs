@@ -60,7 +60,7 @@ pub(super) fn judge(world: &World) {
         match pair.reason.get() {
             Some(reason) => {
                 judge_reason(world, id, pair, reason);
-                judge_time(world, id, pair, reason);
+                judge_time(id, pair, reason);
                 judge_stop(world, id, pair, reason);
             }
             None => assert!(pair.was_aborted, "connection {id} ended without a reason"),
@@ -151,7 +151,8 @@ fn judge_answers(world: &World, id: usize, pair: &Pair) {
         .is_some_and(|exchange| exchange.after != After::Cut);
     let until_end = end + usize::from(ends_by_length);
     let mut owed = client.exchange.min(until_end);
-    if !pair.reads_on() || may_lose(pair) {
+    let is_out_of_time = pair.reason.get() == Some(CloseReason::HalfCloseTimeout);
+    if !pair.reads_on() || is_out_of_time || may_lose(pair) {
         return;
     }
     let announced = |answer: Option<&super::answers::Answer>| {
@@ -184,7 +185,8 @@ fn judge_answers(world: &World, id: usize, pair: &Pair) {
 }
 
 /// Whether answers may have been destroyed on their way: the client went on after it had asked
-/// for the close, or the server does not close in stages.
+/// for the close, only a reset could tell it that an answer was cut off, or the server does not
+/// close in stages.
 fn may_lose(pair: &Pair) -> bool {
     use HttpReason::{ClientAsked, EndsBody, RequestUnread, ResponseUnfinished, ServerAsked};
     let is_reset = pair.client.end == Some(Ending::Reset);
@@ -192,10 +194,19 @@ fn may_lose(pair: &Pair) -> bool {
         && match pair.reason.get() {
             // An idle connection is closed at once, so that it holds up no drain.
             Some(CloseReason::Http(ClientAsked) | CloseReason::Draining) => true,
+            Some(CloseReason::Http(ResponseUnfinished)) if ends_by_reset(pair) => true,
             Some(CloseReason::Http(ServerAsked | EndsBody | RequestUnread))
             | Some(CloseReason::Http(ResponseUnfinished)) => !CLOSES_IN_STAGES,
             _ => false,
         }
+}
+
+/// Whether the answer at which it ends is one whose end is the close.
+fn ends_by_reset(pair: &Pair) -> bool {
+    let script = &pair.client.script;
+    script
+        .get(natural_end(script))
+        .is_some_and(|end| end.is_old)
 }
 
 /// How many requests of its client the server has read to their end.
@@ -240,6 +251,7 @@ fn judge_reason(world: &World, id: usize, pair: &Pair, reason: CloseReason) {
             _ => reason == CloseReason::IdleTimeout,
         },
         Fate::Stays => reason == CloseReason::IdleTimeout,
+        Fate::Ends(_) if reason == CloseReason::HalfCloseTimeout => true,
         // An empty line before a request is no part of it.
         Fate::Ends(_) if client.cut_at() > 2 => reason == CloseReason::ClientGone,
         Fate::Ends(_) if is_truncated => {
@@ -317,7 +329,7 @@ fn fits_script(pair: &Pair, reason: HttpReason, draining: bool) -> bool {
 }
 
 /// Timeouts strike when they are due: not earlier, and not much later.
-fn judge_time(world: &World, id: usize, pair: &Pair, reason: CloseReason) {
+fn judge_time(id: usize, pair: &Pair, reason: CloseReason) {
     let past = pair.client.wire.borrow().past;
     let closed_at = past.closed_at.unwrap_or_default();
     let last = past.last_read_at.max(past.last_write_at);
@@ -338,11 +350,8 @@ fn judge_time(world: &World, id: usize, pair: &Pair, reason: CloseReason) {
             HEAD_TIMEOUT + LINGER_TIMEOUT,
         ),
         CloseReason::HalfCloseTimeout => {
-            // Each write that has to wait begins it anew, and the storm makes many wait.
-            let since = past.end_arrived_at.unwrap_or(u64::MAX);
-            let storm = world.scene.calm_since().unwrap_or(closed_at);
-            let storm = storm.saturating_sub(since);
-            (since, HALF_CLOSE_TIMEOUT, storm + 2 * HALF_CLOSE_TIMEOUT)
+            let since = past.half_closed_at.unwrap_or(u64::MAX);
+            (since, HALF_CLOSE_TIMEOUT, HALF_CLOSE_TIMEOUT)
         }
         _ => return,
     };

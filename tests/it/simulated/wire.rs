@@ -72,6 +72,8 @@ struct ServerSide {
     is_reset: bool,
     was_told: bool,
     is_closed: bool,
+    /// Its close is to be a reset.
+    resets: bool,
 }
 
 /// Counts in bytes and times in milliseconds, as the network saw them.
@@ -84,7 +86,8 @@ pub(super) struct Past {
     pub(super) written: usize,
     pub(super) last_read_at: u64,
     pub(super) last_write_at: u64,
-    pub(super) end_arrived_at: Option<u64>,
+    /// When the server first saw that the client sends no more, and went on.
+    pub(super) half_closed_at: Option<u64>,
     pub(super) closed_at: Option<u64>,
     pub(super) calls: u64,
 }
@@ -224,7 +227,6 @@ impl Wire {
         }
         self.scene.note(self.id, "reaches the server", count);
         if ends {
-            self.past.end_arrived_at = Some(self.scene.now());
             self.scene.note(self.id, "the client's end arrives", 0);
         }
         if self.server.is_closed {
@@ -446,6 +448,8 @@ impl Transport for ServerEnd {
         }
         wire.server.reader = Some(cx.waker().clone());
         if client_ended {
+            let now = wire.scene.now();
+            wire.past.half_closed_at.get_or_insert(now);
             PeerState::HalfClosed
         } else {
             PeerState::Open
@@ -462,6 +466,11 @@ impl Transport for ServerEnd {
         wire.past.read_at_end = Some(wire.past.read);
         Ok(())
     }
+
+    fn reset_on_close(&mut self, resets: bool) -> io::Result<()> {
+        self.0.borrow_mut().server.resets = resets;
+        Ok(())
+    }
 }
 
 impl Drop for ServerEnd {
@@ -476,9 +485,13 @@ impl Drop for ServerEnd {
         if wire.to_client.end == End::Open {
             wire.to_client.end = End::Flies;
         }
-        if unread > 0 {
+        if unread > 0 || wire.server.resets {
             wire.to_server.clear_from(0);
-            wire.reset_client("the server closes with bytes unread");
+            let why = match wire.server.resets {
+                true => "the server resets",
+                false => "the server closes with bytes unread",
+            };
+            wire.reset_client(why);
         }
     }
 }
