@@ -32,8 +32,12 @@ pub(crate) trait TimerPeer: Peer {
 
     /// A timer that is not filed yet.
     fn timer(at: Instant) -> Self::Timer;
-    /// Cancels the timer, and files another in its memory.
-    fn replace(timer: &mut Self::Timer, at: Instant, cx: &mut Context<'_>);
+    /// Cancels the timer, and files a fresh one.
+    fn renew(timer: &mut Self::Timer, at: Instant, cx: &mut Context<'_>);
+    /// The same, but in its memory.
+    fn replace(timer: &mut Self::Timer, at: Instant, cx: &mut Context<'_>) {
+        Self::renew(timer, at, cx);
+    }
     /// Moves a filed timer.
     fn move_to(timer: &mut Self::Timer, at: Instant);
     /// Lifts what limits the operations of one poll.
@@ -78,7 +82,7 @@ impl TimerPeer for Ours {
         tourbillon::sleep_until(at)
     }
 
-    fn replace(timer: &mut Self::Timer, at: Instant, cx: &mut Context<'_>) {
+    fn renew(timer: &mut Self::Timer, at: Instant, cx: &mut Context<'_>) {
         *timer = tourbillon::sleep_until(at);
         assert!(Pin::new(timer).poll(cx).is_pending());
     }
@@ -139,6 +143,11 @@ impl TimerPeer for LocalRuntime {
 
     fn timer(at: Instant) -> Self::Timer {
         Box::pin(tokio::time::sleep_until(at.into()))
+    }
+
+    fn renew(timer: &mut Self::Timer, at: Instant, cx: &mut Context<'_>) {
+        *timer = Self::timer(at);
+        assert!(timer.as_mut().poll(cx).is_pending());
     }
 
     fn replace(timer: &mut Self::Timer, at: Instant, cx: &mut Context<'_>) {

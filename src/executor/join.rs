@@ -1,31 +1,26 @@
-//! What `spawn` gives back: a handle on a task's result.
+//! What `spawn` gives back: a handle on how the task ends.
 
 use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::mem;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use super::tasks::Executor;
 use super::ticket::Ticket;
 
-/// Where a task leaves its result for its [`JoinHandle`].
+/// Where something that is no task, a job, leaves its result for its handle.
 pub(crate) struct JoinCell<T>(RefCell<Joining<T>>);
 
 enum Joining<T> {
-    /// The task lives; somebody may wait for it.
+    /// Somebody may wait for it.
     Running(Option<Waker>),
     Ended(Result<T, JoinError>),
     Taken,
-}
-
-/// The side of a [`JoinCell`] that does not know the result's type: how the
-/// runtime says that a task ended without a result.
-pub(crate) trait JoinSlot {
-    fn fail(&self, error: JoinError);
 }
 
 impl<T> JoinCell<T> {
@@ -34,7 +29,7 @@ impl<T> JoinCell<T> {
     }
 
     /// Leaves the result and wakes whoever waits for it. The first end
-    /// stays: a waker that panics must not cost a task its result.
+    /// stays: a waker that panics must not cost a job its result.
     pub(crate) fn end(&self, result: Result<T, JoinError>) {
         let mut joining = self.0.borrow_mut();
         let Joining::Running(waiting) = &mut *joining else {
@@ -84,12 +79,6 @@ impl<T> JoinCell<T> {
     }
 }
 
-impl<T> JoinSlot for JoinCell<T> {
-    fn fail(&self, error: JoinError) {
-        self.end(Err(error));
-    }
-}
-
 /// A handle on a spawned task: await it for the task's result.
 ///
 /// Dropping the handle detaches the task, which runs on; see
@@ -102,17 +91,39 @@ impl<T> JoinSlot for JoinCell<T> {
 /// may be awaited again.
 #[must_use = "dropping the handle detaches the task; use `drop` or `detach` to say so"]
 pub struct JoinHandle<T> {
-    cell: Rc<JoinCell<T>>,
-    ticket: Ticket,
     executor: Rc<Executor>,
+    ticket: Ticket,
+    state: HandleState,
+    /// Behind an `Rc`, so that the handle can be moved whatever `T` is.
+    output: PhantomData<Rc<T>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum HandleState {
+    /// The executor keeps a place for how the task ends.
+    Held,
+    /// The task was never taken, for this reason.
+    Refused(&'static str),
+    Given,
 }
 
 impl<T> JoinHandle<T> {
-    pub(super) fn new(cell: Rc<JoinCell<T>>, ticket: Ticket, executor: Rc<Executor>) -> Self {
+    pub(super) fn new(executor: Rc<Executor>, ticket: Ticket) -> Self {
         JoinHandle {
-            cell,
-            ticket,
             executor,
+            ticket,
+            state: HandleState::Held,
+            output: PhantomData,
+        }
+    }
+
+    pub(super) fn refused(executor: Rc<Executor>, why: &'static str) -> Self {
+        JoinHandle {
+            executor,
+            // No runtime has this number: there is nothing to abort.
+            ticket: Ticket::new(0, 0, 0),
+            state: HandleState::Refused(why),
+            output: PhantomData,
         }
     }
 
@@ -127,12 +138,14 @@ impl<T> JoinHandle<T> {
 
     /// Whether the task has ended, with a result or without.
     pub fn is_finished(&self) -> bool {
-        self.cell.is_ended()
+        self.state != HandleState::Held || !self.executor.lives(self.ticket)
     }
 
     /// Lets the task run on by itself. The same as dropping the handle, and
     /// easier to read.
-    pub fn detach(self) {}
+    pub fn detach(self) {
+        drop(self);
+    }
 
     /// Ties the task to the handle: when the handle is dropped before the
     /// task has ended, the task is aborted.
@@ -141,14 +154,37 @@ impl<T> JoinHandle<T> {
     }
 }
 
-impl<T> Future for JoinHandle<T> {
+impl<T: 'static> Future for JoinHandle<T> {
     type Output = Result<T, JoinError>;
 
     /// # Panics
     ///
     /// When polled again after it gave the result.
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.cell.poll(cx)
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let outcome = match self.state {
+            HandleState::Held => ready!(self.executor.poll_outcome(self.ticket, cx)),
+            HandleState::Refused(why) => Err(JoinError::refused(why)),
+            HandleState::Given => panic!("a handle was polled after it gave its result"),
+        };
+        self.let_go(HandleState::Given);
+        Poll::Ready(outcome.map(|output| {
+            let output = output.downcast();
+            *output.expect("a task gives what its future gives")
+        }))
+    }
+}
+
+impl<T> JoinHandle<T> {
+    fn let_go(&mut self, next: HandleState) {
+        if mem::replace(&mut self.state, next) == HandleState::Held {
+            drop(self.executor.release(self.ticket));
+        }
+    }
+}
+
+impl<T> Drop for JoinHandle<T> {
+    fn drop(&mut self) {
+        self.let_go(HandleState::Given);
     }
 }
 
@@ -178,7 +214,7 @@ impl<T> CancelOnDrop<T> {
     }
 }
 
-impl<T> Future for CancelOnDrop<T> {
+impl<T: 'static> Future for CancelOnDrop<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {

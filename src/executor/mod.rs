@@ -26,7 +26,7 @@ mod join;
 
 pub use join::{CancelOnDrop, JoinError, JoinHandle};
 pub(crate) use join::{JoinCell, panic_text};
-pub(crate) use tasks::{CheckedOut, Executor, TaskFuture};
+pub(crate) use tasks::{CheckedOut, Executor, Outcome, TaskFuture};
 pub(crate) use ticket::Ticket;
 pub(crate) use waker::{Entered, Registration, enter, register, waker};
 

@@ -1,11 +1,12 @@
 //! The slab of futures: check out, poll elsewhere, check in.
 //!
 //! The hard fact: a poll may spawn, wake, abort and drop anything, its own
-//! task included, and so may the drop of a future. So the one `RefCell` here
-//! is borrowed for a few instructions at a time and never while user code
-//! runs. What is polled is not in its slot meanwhile.
+//! task included, and so may the drop of a future. So what is polled is not
+//! in its place meanwhile, and whatever a poll or a wake touches here is a
+//! `Cell`; the one `RefCell` is borrowed for a spawn and for an end, and
+//! never while user code runs.
 
-use std::any::type_name;
+use std::any::{Any, type_name};
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -14,14 +15,21 @@ use std::mem;
 use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 
-use super::join::{JoinCell, JoinError, JoinHandle, JoinSlot};
+use super::join::{JoinError, JoinHandle};
 use super::ticket::{GENERATION_MAX, SLOT_MAX, Ticket};
-use crate::queue::ReadyQueue;
+use crate::queue::{PLACE_MAX, Places, ReadyQueue};
 
 /// A spawned future, boxed: the price of a readable signature, and of
-/// taking it out of its slot by moving sixteen bytes.
-pub(crate) type TaskFuture = Pin<Box<dyn Future<Output = ()>>>;
+/// taking it out of its slot by moving sixteen bytes. Its output is boxed
+/// when it ends, which costs nothing if that is `()`.
+pub(crate) type TaskFuture = Pin<Box<dyn Future<Output = Box<dyn Any>>>>;
+
+/// How a task ended.
+pub(crate) type Outcome = Result<Box<dyn Any>, JoinError>;
+
+const _: () = assert!(PLACE_MAX <= SLOT_MAX, "a ticket can name every place");
 
 /// The slot of the future that `block_on` polls from its own stack.
 const ROOT: u32 = 0;
@@ -29,39 +37,60 @@ const ROOT: u32 = 0;
 /// Owns the futures of one runtime.
 pub(crate) struct Executor {
     number: u16,
-    tasks: RefCell<Tasks>,
-    wakes: Cell<u64>,
-}
-
-struct Tasks {
-    /// A slab: `free` names the vacant ones, and the ready queue knows each
-    /// one's generation. The crate of that name forgets what a slot's last
-    /// generation was.
-    slots: Vec<Slot>,
-    free: Vec<u32>,
-    /// By slot number, like `slots`: what only a message or an end needs.
-    facts: Vec<Option<Facts>>,
-    ready: ReadyQueue,
-    alive: usize,
-    spawned: u64,
-    closed: bool,
+    /// The tasks, in the places that the ready queue is threaded through.
+    tasks: ReadyQueue<Task>,
+    /// By the same numbers: what only a spawn, a message or an end needs.
+    records: Places<Record>,
+    /// The places that nobody lives in.
+    free: RefCell<Vec<u32>>,
+    alive: Cell<usize>,
+    spawned: Cell<u64>,
+    /// How often a task was queued by something else than a wake.
+    unwoken: Cell<u64>,
+    closed: Cell<bool>,
 }
 
 /// What a poll touches.
 #[derive(Default)]
-struct Slot {
+struct Task {
     /// Gone while it is polled, and for good once it has ended.
-    future: Option<TaskFuture>,
-    polls: u32,
-    aborting: bool,
+    future: Cell<Option<TaskFuture>>,
+    state: Cell<State>,
 }
 
-/// Why a task is not taken, and what it was.
-type Refused = (&'static str, (TaskFuture, Facts));
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    Alive,
+    Aborting,
+    /// Its place is free, or will be when it has come out of the ready queue
+    /// and the handle is gone.
+    #[default]
+    Gone,
+    /// The same, and its place is never used again: were its generation to
+    /// wrap, an old ticket could name a new task.
+    Retired,
+}
 
-struct Facts {
-    join: Rc<dyn JoinSlot>,
-    who: TaskFacts,
+/// What a poll does not touch.
+#[derive(Default)]
+struct Record {
+    /// Who lives there, while somebody does.
+    who: Cell<Option<TaskFacts>>,
+    /// Whether there is a handle: the place is kept for it, and with it how
+    /// the task ended.
+    is_held: Cell<bool>,
+    outcome: Cell<Option<Outcome>>,
+    /// Whoever awaits that.
+    waiting: Cell<Option<Waker>>,
+}
+
+/// What is left of a task or of its handle, for the caller to wake and to
+/// drop: both may run the user's code.
+#[derive(Debug)]
+#[must_use = "somebody may wait for this"]
+pub(crate) struct Left {
+    pub(crate) waiting: Option<Waker>,
+    pub(crate) outcome: Option<Outcome>,
 }
 
 /// What the next ready slot holds.
@@ -93,21 +122,18 @@ impl Executor {
     /// An executor for the runtime with this number, whose ready queue is
     /// shuffled by `seed` if there is one.
     pub(crate) fn new(number: u16, seed: Option<u64>) -> Self {
-        let mut ready = ReadyQueue::new(seed);
-        ready.admit(ROOT, Some(0));
-        let tasks = Tasks {
-            slots: vec![Slot::default()],
-            free: Vec::new(),
-            facts: vec![None],
-            ready,
-            alive: 0,
-            spawned: 0,
-            closed: false,
-        };
+        let (tasks, records) = (ReadyQueue::new(seed), Places::<Record>::new());
+        let root = (tasks.add(), records.add());
+        debug_assert_eq!(root, (Some(ROOT), Some(ROOT)), "the root comes first");
         Executor {
             number,
-            tasks: RefCell::new(tasks),
-            wakes: Cell::new(0),
+            tasks,
+            records,
+            free: RefCell::default(),
+            alive: Cell::new(0),
+            spawned: Cell::new(0),
+            unwoken: Cell::new(0),
+            closed: Cell::new(false),
         }
     }
 
@@ -130,185 +156,240 @@ impl Executor {
         F: Future + 'static,
         F::Output: 'static,
     {
-        let cell = Rc::new(JoinCell::new());
-        let end = Rc::clone(&cell);
-        let task: TaskFuture = Box::pin(async move {
-            let output = future.await;
-            end.end(Ok(output));
-        });
-        let facts = Facts {
-            join: Rc::clone(&cell) as Rc<dyn JoinSlot>,
-            who: TaskFacts {
-                name: name.unwrap_or(Cow::Borrowed(type_name::<F>())),
-                place,
-            },
-        };
-        let inserted = self.tasks.borrow_mut().insert(task, facts);
-        let ticket = match inserted {
-            Ok((index, generation)) => Ticket::new(self.number, generation, index),
-            Err((why, refused)) => {
+        let slot = match self.vacancy() {
+            Ok(slot) => slot,
+            Err(why) => {
                 // Dropped with nothing borrowed: the future may be anything.
-                drop(refused);
-                cell.end(Err(JoinError::refused(why)));
-                // No runtime has this number: there is nothing to abort.
-                Ticket::new(0, 0, ROOT)
+                drop(future);
+                return JoinHandle::refused(self, why);
             }
         };
-        JoinHandle::new(cell, ticket, self)
+        let task = self.tasks.value(slot);
+        task.future.set(Some(Box::pin(async move {
+            let output: Box<dyn Any> = Box::new(future.await);
+            output
+        })));
+        task.state.set(State::Alive);
+        let record = self.record(slot);
+        record.is_held.set(true);
+        record.who.set(Some(TaskFacts {
+            name: name.unwrap_or(Cow::Borrowed(type_name::<F>())),
+            place,
+        }));
+        let generation = self.tasks.generation(slot);
+        self.tasks.push(slot, generation);
+        self.alive.set(self.alive.get() + 1);
+        self.spawned.set(self.spawned.get() + 1);
+        let ticket = Ticket::new(self.number, generation, slot);
+        JoinHandle::new(self, ticket)
+    }
+
+    /// A place for a task, or why there is none.
+    #[inline]
+    fn vacancy(&self) -> Result<u32, &'static str> {
+        if self.closed.get() {
+            return Err("the runtime is shutting down");
+        }
+        let vacant = self.free.borrow_mut().pop();
+        let vacant = vacant.or_else(|| self.add_place());
+        vacant.ok_or("over ten million tasks are alive already")
+    }
+
+    #[cold]
+    fn add_place(&self) -> Option<u32> {
+        let slot = self.tasks.add()?;
+        let same = self.records.add();
+        debug_assert_eq!(same, Some(slot), "both grow together");
+        Some(slot)
+    }
+
+    #[inline]
+    fn record(&self, slot: u32) -> &Record {
+        let record = self.records.get(slot);
+        record.expect("there is a record wherever there is a place for a task")
     }
 
     /// Queues the task that `ticket` names, if it lives. Loop thread.
     #[inline(always)]
     pub(crate) fn wake(&self, ticket: Ticket) {
-        let mut tasks = self.tasks.borrow_mut();
-        if tasks.ready.push(ticket.slot(), ticket.generation()) {
-            self.wakes.set(self.wakes.get() + 1);
-        }
+        self.tasks.push(ticket.slot(), ticket.generation());
     }
 
     /// Asks the task that `ticket` names to end. Its future is dropped when
     /// its turn comes.
     pub(crate) fn abort(&self, ticket: Ticket) {
-        let mut tasks = self.tasks.borrow_mut();
         let (slot, generation) = (ticket.slot(), ticket.generation());
-        if ticket.runtime() == self.number && slot != ROOT && tasks.ready.holds(slot, generation) {
-            tasks.slots[slot as usize].aborting = true;
-            tasks.ready.push(slot, generation);
+        if ticket.runtime() == self.number && slot != ROOT && self.tasks.holds(slot, generation) {
+            self.tasks.value(slot).state.set(State::Aborting);
+            self.push_unwoken(slot, generation);
         }
     }
 
     /// Queues the future that `block_on` holds.
     pub(crate) fn wake_root(&self) {
-        self.tasks.borrow_mut().ready.push(ROOT, 0);
+        self.push_unwoken(ROOT, 0);
+    }
+
+    fn push_unwoken(&self, slot: u32, generation: u32) {
+        if self.tasks.push(slot, generation) {
+            self.unwoken.set(self.unwoken.get() + 1);
+        }
     }
 
     /// How many slots are queued now.
     #[inline]
     pub(crate) fn ready_count(&self) -> usize {
-        self.tasks.borrow().ready.len()
+        self.tasks.len()
+    }
+
+    /// The same, when they are about to be checked out.
+    #[inline]
+    pub(crate) fn begin_batch(&self) -> usize {
+        self.tasks.begin_batch()
     }
 
     /// Takes out what the next queued slot holds.
     #[inline]
     pub(crate) fn check_out(&self) -> CheckedOut {
-        let tasks = &mut *self.tasks.borrow_mut();
-        let Some(Ok(entry)) = tasks.ready.pop() else {
+        let Some(next) = self.tasks.pop() else {
             return CheckedOut::Vacant;
         };
-        let index = entry.slot();
-        let slot = &mut tasks.slots[index as usize];
-        let ticket = || Ticket::new(self.number, entry.generation(), index);
-        match slot.future.take() {
-            Some(future) if slot.aborting => CheckedOut::Aborted(ticket(), future),
-            Some(future) => {
-                slot.polls = slot.polls.wrapping_add(1);
-                CheckedOut::Task(ticket(), future)
+        let task = next.value;
+        let ticket = || Ticket::new(self.number, next.generation, next.slot);
+        match task.future.take() {
+            Some(future) if task.state.get() == State::Aborting => {
+                CheckedOut::Aborted(ticket(), future)
             }
-            None if index == ROOT => CheckedOut::Root(ticket()),
-            None => CheckedOut::Vacant,
+            Some(future) => CheckedOut::Task(ticket(), future),
+            None if next.slot == ROOT => CheckedOut::Root(ticket()),
+            None => {
+                self.free_if_vacant(next.slot);
+                CheckedOut::Vacant
+            }
         }
     }
 
     /// Puts a future back that was polled and is pending.
     #[inline]
     pub(crate) fn check_in(&self, ticket: Ticket, future: TaskFuture) {
-        let mut tasks = self.tasks.borrow_mut();
-        let before = tasks.slots[ticket.slot() as usize].future.replace(future);
+        let before = self.tasks.value(ticket.slot()).future.replace(Some(future));
         debug_assert!(before.is_none(), "a slot is kept while its future is out");
         // Forgotten only so that no code is made for dropping it.
         mem::forget(before);
     }
 
-    /// Frees the slot of a task that has ended, and gives its join slot to
-    /// whoever must say how.
+    /// Ends a task whose future is gone: its wakers reach nobody from now on.
+    /// How it ended is kept for its handle; without one it is what is left.
     #[inline]
-    pub(crate) fn retire(&self, ticket: Ticket) -> Option<Rc<dyn JoinSlot>> {
-        let facts = self.tasks.borrow_mut().retire(ticket);
-        facts.map(|facts| facts.join)
+    pub(crate) fn retire(&self, ticket: Ticket, outcome: Outcome) -> Left {
+        let (slot, generation) = (ticket.slot(), ticket.generation());
+        self.alive.set(self.alive.get() - 1);
+        let state = &self.tasks.value(slot).state;
+        if generation == GENERATION_MAX {
+            state.set(State::Retired);
+            self.tasks.admit(slot, None);
+        } else {
+            state.set(State::Gone);
+            self.tasks.admit(slot, Some(generation + 1));
+        }
+        let record = self.record(slot);
+        record.who.set(None);
+        let waiting = record.waiting.take();
+        if record.is_held.get() {
+            let outcome = record.outcome.replace(Some(outcome));
+            return Left { waiting, outcome };
+        }
+        self.free_if_vacant(slot);
+        Left {
+            waiting,
+            outcome: Some(outcome),
+        }
+    }
+
+    /// Whether the task lives that `ticket` names.
+    pub(crate) fn lives(&self, ticket: Ticket) -> bool {
+        self.tasks.holds(ticket.slot(), ticket.generation())
+    }
+
+    /// Gives how a task ended, once, or files whom to wake when it does. Only
+    /// for its handle: the place may be another's once that is released.
+    #[inline]
+    pub(super) fn poll_outcome(&self, ticket: Ticket, cx: &Context<'_>) -> Poll<Outcome> {
+        let record = self.record(ticket.slot());
+        if let Some(outcome) = record.outcome.take() {
+            return Poll::Ready(outcome);
+        }
+        let before = record.waiting.take();
+        if before
+            .as_ref()
+            .is_some_and(|waker| waker.will_wake(cx.waker()))
+        {
+            record.waiting.set(before);
+            return Poll::Pending;
+        }
+        // A foreign waker may run code when it is cloned and when it is
+        // dropped, even turn the loop.
+        let replaced = record.waiting.replace(Some(cx.waker().clone()));
+        drop((before, replaced));
+        record.outcome.take().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Lets go of the place that was kept for the handle of a task.
+    #[inline]
+    pub(super) fn release(&self, ticket: Ticket) -> Left {
+        let record = self.record(ticket.slot());
+        record.is_held.set(false);
+        let left = Left {
+            waiting: record.waiting.take(),
+            outcome: record.outcome.take(),
+        };
+        self.free_if_vacant(ticket.slot());
+        left
+    }
+
+    /// The last of three to leave a place frees it: the task, its handle, and
+    /// its number in the ready queue.
+    #[inline]
+    fn free_if_vacant(&self, slot: u32) {
+        let is_gone = self.tasks.value(slot).state.get() == State::Gone;
+        if is_gone && !self.tasks.is_queued(slot) && !self.record(slot).is_held.get() {
+            self.free.borrow_mut().push(slot);
+        }
     }
 
     /// Who the task is, while it lives.
     pub(crate) fn facts(&self, ticket: Ticket) -> Option<TaskFacts> {
-        let tasks = self.tasks.borrow();
-        let lives = tasks.ready.holds(ticket.slot(), ticket.generation());
-        let facts = tasks.facts.get(ticket.slot() as usize).filter(|_| lives)?;
-        facts.as_ref().map(|facts| facts.who.clone())
+        if !self.lives(ticket) {
+            return None;
+        }
+        let who = &self.record(ticket.slot()).who;
+        let facts = who.take();
+        who.set(facts.clone());
+        facts
     }
 
     /// Refuses new tasks from now on.
     pub(crate) fn close(&self) {
-        self.tasks.borrow_mut().closed = true;
+        self.closed.set(true);
     }
 
     /// Takes out every future that is left, to be dropped by the caller,
     /// by slot number.
     pub(crate) fn take_all(&self) -> Vec<(Ticket, TaskFuture)> {
-        let tasks = &mut *self.tasks.borrow_mut();
-        let ready = &tasks.ready;
-        let left = tasks
-            .slots
-            .iter_mut()
-            .enumerate()
-            .filter_map(|(index, slot)| {
-                let future = slot.future.take()?;
-                let index = index as u32;
-                Some((
-                    Ticket::new(self.number, ready.generation(index), index),
-                    future,
-                ))
-            });
-        left.collect()
+        let taken = self.tasks.slots().filter_map(|slot| {
+            let future = self.tasks.value(slot).future.take()?;
+            let generation = self.tasks.generation(slot);
+            Some((Ticket::new(self.number, generation, slot), future))
+        });
+        taken.collect()
     }
 
     /// Tasks that live, those that were ever spawned, and wakes that queued
     /// one.
     pub(crate) fn counts(&self) -> (usize, u64, u64) {
-        let tasks = self.tasks.borrow();
-        (tasks.alive, tasks.spawned, self.wakes.get())
-    }
-}
-
-impl Tasks {
-    #[inline]
-    fn insert(&mut self, future: TaskFuture, facts: Facts) -> Result<(u32, u32), Refused> {
-        if self.closed {
-            return Err(("the runtime is shutting down", (future, facts)));
-        }
-        let index = match self.free.pop() {
-            Some(index) => index,
-            None if self.slots.len() > SLOT_MAX as usize => {
-                return Err(("16.7 million tasks are alive already", (future, facts)));
-            }
-            None => {
-                let index = self.slots.len() as u32;
-                self.slots.push(Slot::default());
-                self.facts.push(None);
-                self.ready.admit(index, Some(0));
-                index
-            }
-        };
-        let slot = &mut self.slots[index as usize];
-        slot.future = Some(future);
-        (slot.polls, slot.aborting) = (0, false);
-        self.facts[index as usize] = Some(facts);
-        self.alive += 1;
-        self.spawned += 1;
-        Ok((index, self.ready.push_new(index)))
-    }
-
-    #[inline]
-    fn retire(&mut self, ticket: Ticket) -> Option<Facts> {
-        let (index, generation) = (ticket.slot(), ticket.generation());
-        self.alive -= 1;
-        if generation < GENERATION_MAX {
-            self.ready.admit(index, Some(generation + 1));
-            self.free.push(index);
-        } else {
-            // The slot is never used again: were its generation to wrap, an
-            // old ticket could name a new task.
-            self.ready.admit(index, None);
-        }
-        self.facts[index as usize].take()
+        let spawned = self.spawned.get();
+        let wakes = self.tasks.pushed() - spawned - self.unwoken.get();
+        (self.alive.get(), spawned, wakes)
     }
 }
 

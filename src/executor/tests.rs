@@ -16,7 +16,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use super::tasks::{CheckedOut, Executor};
+use super::tasks::{CheckedOut, Executor, Outcome, TaskFuture};
 use super::ticket::{GENERATION_MAX, SLOT_MAX, Ticket};
 use super::waker::{Registration, enter, register, waker};
 use super::{JoinError, JoinHandle};
@@ -51,26 +51,33 @@ impl World {
     /// Polls what is queued now, once, as a turn does. Returns how many polls that were.
     fn run(&self) -> usize {
         let mut polls = 0;
-        for _ in 0..self.executor.ready_count() {
+        for _ in 0..self.executor.begin_batch() {
             match self.executor.check_out() {
                 CheckedOut::Task(ticket, mut future) => {
                     polls += 1;
                     let waker = waker(ticket);
                     match future.as_mut().poll(&mut Context::from_waker(&waker)) {
                         Poll::Pending => self.executor.check_in(ticket, future),
-                        Poll::Ready(()) => drop((self.executor.retire(ticket), future)),
+                        Poll::Ready(output) => self.end(ticket, future, Ok(output)),
                     }
                 }
                 CheckedOut::Aborted(ticket, future) => {
-                    drop(future);
-                    if let Some(join) = self.executor.retire(ticket) {
-                        join.fail(JoinError::aborted());
-                    }
+                    self.end(ticket, future, Err(JoinError::aborted()));
                 }
                 CheckedOut::Root(_) | CheckedOut::Vacant => {}
             }
         }
         polls
+    }
+
+    /// Ends a task as a turn does.
+    fn end(&self, ticket: Ticket, future: TaskFuture, outcome: Outcome) {
+        drop(future);
+        let left = self.executor.retire(ticket, outcome);
+        if let Some(waker) = left.waiting {
+            waker.wake();
+        }
+        drop(left.outcome);
     }
 
     /// The ticket of the next task in the queue, which stays pending.

@@ -11,7 +11,7 @@
     reason = "std builds a Waker from raw parts only; see `waker` below"
 )]
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
@@ -21,44 +21,48 @@ use super::tasks::Executor;
 use super::ticket::Ticket;
 
 thread_local! {
-    /// The executor whose runtime is entered on this thread.
+    /// The executor whose runtime is entered on this thread. It is taken out
+    /// and put back for each wake, which costs less than a borrow.
     ///
     /// Never dropped by the thread's end: what needs no destructor costs no
     /// check at each access. Guards leave `None` behind.
-    static ENTERED: RefCell<ManuallyDrop<Option<Rc<Executor>>>> =
-        const { RefCell::new(ManuallyDrop::new(None)) };
+    static ENTERED: Cell<Option<ManuallyDrop<Rc<Executor>>>> = const { Cell::new(None) };
 }
 
 /// Restores what was entered before, also when a panic unwinds through it.
 #[derive(Debug)]
 pub(crate) struct Entered {
-    before: Option<Rc<Executor>>,
+    before: Option<ManuallyDrop<Rc<Executor>>>,
 }
 
 /// Makes `executor` the one that local wakes go to until the guard is
 /// dropped. Guards nest, and must be dropped in reverse order.
 pub(crate) fn enter(executor: Rc<Executor>) -> Entered {
     Entered {
-        before: ManuallyDrop::into_inner(ENTERED.replace(ManuallyDrop::new(Some(executor)))),
+        before: ENTERED.replace(Some(ManuallyDrop::new(executor))),
     }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        let before = ManuallyDrop::new(self.before.take());
-        drop(ManuallyDrop::into_inner(ENTERED.replace(before)));
+        let entered = ENTERED.replace(self.before.take());
+        drop(entered.map(ManuallyDrop::into_inner));
     }
 }
 
 /// Wakes the task that `ticket` names, wherever this is called.
 #[inline]
 fn wake(ticket: Ticket) {
-    let woken_here = ENTERED.try_with(|entered| match &**entered.borrow() {
-        Some(executor) if executor.number() == ticket.runtime() => {
+    let woken_here = ENTERED.try_with(|entered| {
+        let Some(executor) = entered.take() else {
+            return false;
+        };
+        let is_ours = executor.number() == ticket.runtime();
+        if is_ours {
             executor.wake(ticket);
-            true
         }
-        _ => false,
+        entered.set(Some(executor));
+        is_ours
     });
     if woken_here != Ok(true) {
         wake_from_afar(ticket);

@@ -1,161 +1,237 @@
-//! Slot numbers of the futures to poll, each at most once.
+//! The futures to poll: a queue threaded through the places they live in.
 //!
-//! One word a slot says what a wake must know: which generation lives there,
-//! and whether it is queued already. So a wake is one comparison with one
-//! dense array, and touches no future. The flag is cleared when the number is
-//! taken out, before the poll: a wake during the poll then queues the future
-//! again, and none is lost.
+//! A place knows which generation lives in it, whether it is queued already,
+//! and which place is queued after it. So a wake is one comparison and three
+//! stores; it allocates nothing, and a place is queued at most once. The flag
+//! is cleared when the place is taken out, before the poll: a wake during the
+//! poll then queues it again, and none is lost.
 
-/// First in, first out, and without doubles.
-#[derive(Debug, Default)]
-pub(crate) struct ReadyQueue {
-    /// By slot number: the generation, shifted, and the flag `QUEUED`.
-    marks: Vec<u32>,
-    /// One is taken out, from `next` on, while the other is filled; then
-    /// they change roles. That costs less than a ring, and less than changing
-    /// places: a lone task that wakes itself went from 37 to 33 ns (November
-    /// 2026, a 2-core cloud machine, pinned).
-    lists: [Vec<Entry>; 2],
-    /// Which of them is taken out: 0 or 1.
-    front: usize,
-    next: usize,
-    /// The state of the dice that pick the next number, if the order is
-    /// shuffled; zero if not.
-    dice: u64,
+use std::cell::Cell;
+
+use super::places::Places;
+
+/// First in, first out, and without doubles. Each place holds a `T`.
+///
+/// Everything in it is a `Cell`: user code may push while a batch is taken
+/// out, and nothing is ever borrowed.
+pub(crate) struct ReadyQueue<T> {
+    places: Places<Place<T>>,
+    /// Where it begins and ends; `NONE` when it is empty.
+    head: Cell<u32>,
+    tail: Cell<u32>,
+    /// How many ever came and went. The difference is the length; that they
+    /// are two keeps a wake and a poll from waiting for one counter.
+    pushed: Cell<u64>,
+    popped: Cell<u64>,
+    /// The state of the dice that set the order, if it is shuffled; zero if
+    /// not.
+    dice: Cell<u64>,
 }
 
-/// Who was queued. The generation tells an entry whose task has ended from
-/// one of the task that took over its slot.
-///
-/// One word and not two halves: written as two and read back as one at once,
-/// they would have to go through the cache.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry(u64);
+struct Place<T> {
+    /// The generation, shifted, and the flag `QUEUED`.
+    mark: Cell<u32>,
+    /// The place that is queued after this one.
+    next: Cell<u32>,
+    value: T,
+}
 
-impl Entry {
-    #[inline]
-    fn new(slot: u32, generation: u32) -> Self {
-        Entry(u64::from(generation) << 32 | u64::from(slot))
-    }
-
-    #[inline]
-    pub(crate) fn slot(self) -> u32 {
-        self.0 as u32
-    }
-
-    #[inline]
-    pub(crate) fn generation(self) -> u32 {
-        (self.0 >> 32) as u32
-    }
+/// A place that was taken out.
+pub(crate) struct Next<'a, T> {
+    pub(crate) slot: u32,
+    /// Which generation lives there now. Meaningless if nobody does.
+    pub(crate) generation: u32,
+    pub(crate) value: &'a T,
 }
 
 const QUEUED: u32 = 1;
 
-/// The mark of a slot that takes no wake: no generation is that large.
+/// The mark of a place that takes no wake: no generation is that large.
 const NOBODY: u32 = !QUEUED;
 
-impl ReadyQueue {
-    /// An empty queue that hands out its numbers in the order they came, or
-    /// in an order drawn from `seed`.
+/// No place has this number.
+const NONE: u32 = u32::MAX;
+
+impl<T: Default> Default for Place<T> {
+    fn default() -> Self {
+        Place {
+            mark: Cell::new(NOBODY),
+            next: Cell::new(NONE),
+            value: T::default(),
+        }
+    }
+}
+
+impl<T: Default> ReadyQueue<T> {
+    /// An empty queue that hands out its places in the order they came, or
+    /// each batch in an order drawn from `seed`.
     ///
     /// A program that is right under every shuffled order does not lean on
     /// the accident of one: the simulated world of the tests uses this.
     pub(crate) fn new(seed: Option<u64>) -> Self {
+        // Zero would mean "not shuffled", and is where xorshift stands still.
+        let dice = seed.map_or(0, |seed| seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).max(1));
         ReadyQueue {
-            // Zero would mean "not shuffled", and is where xorshift stands still.
-            dice: seed.map_or(0, |seed| seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).max(1)),
-            ..ReadyQueue::default()
+            places: Places::new(),
+            head: Cell::new(NONE),
+            tail: Cell::new(NONE),
+            pushed: Cell::new(0),
+            popped: Cell::new(0),
+            dice: Cell::new(dice),
         }
     }
 
-    /// Says which generation lives in `slot`; `None` is nobody. An entry of
-    /// an earlier one is stale from now on.
-    pub(crate) fn admit(&mut self, slot: u32, generation: Option<u32>) {
-        let index = slot as usize;
-        if index >= self.marks.len() {
-            self.marks.resize(index + 1, NOBODY);
-        }
-        self.marks[index] = generation.map_or(NOBODY, |generation| generation << 1);
+    /// Adds a place that generation 0 lives in, and returns its number;
+    /// `None` if there are too many already.
+    pub(crate) fn add(&self) -> Option<u32> {
+        let slot = self.places.add()?;
+        self.at(slot).mark.set(0);
+        Some(slot)
+    }
+
+    /// The numbers of all places.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = u32> + '_ {
+        self.places.numbers()
+    }
+
+    /// What the place holds.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such place.
+    #[inline]
+    pub(crate) fn value(&self, slot: u32) -> &T {
+        &self.at(slot).value
+    }
+
+    #[inline]
+    fn at(&self, slot: u32) -> &Place<T> {
+        let place = self.places.get(slot);
+        place.expect("a place is used after it was added")
+    }
+
+    /// Says which generation lives in `slot` from now on; `None` is nobody.
+    /// If the place is queued, it stays so.
+    #[inline]
+    pub(crate) fn admit(&self, slot: u32, generation: Option<u32>) {
+        let mark = &self.at(slot).mark;
+        let queued = mark.get() & QUEUED;
+        mark.set(generation.map_or(NOBODY, |generation| generation << 1) | queued);
+    }
+
+    /// Whether the place is queued, whoever lives there.
+    #[inline]
+    pub(crate) fn is_queued(&self, slot: u32) -> bool {
+        self.at(slot).mark.get() & QUEUED == QUEUED
     }
 
     /// Whether this generation lives in `slot`.
     #[inline]
     pub(crate) fn holds(&self, slot: u32, generation: u32) -> bool {
-        let mark = self.marks.get(slot as usize);
-        mark.is_some_and(|mark| mark & !QUEUED == generation << 1)
+        let place = self.places.get(slot);
+        place.is_some_and(|place| place.mark.get() & !QUEUED == generation << 1)
     }
 
     /// The generation that lives in `slot`. Meaningless if nobody does.
+    #[inline]
     pub(crate) fn generation(&self, slot: u32) -> u32 {
-        self.marks[slot as usize] >> 1
+        self.at(slot).mark.get() >> 1
     }
 
-    /// Adds `slot` if this generation lives there and it is not queued yet;
-    /// says whether it did.
+    /// Queues `slot` if this generation lives there and it is not queued
+    /// yet; says whether it did.
     #[inline]
-    pub(crate) fn push(&mut self, slot: u32, generation: u32) -> bool {
-        match self.marks.get_mut(slot as usize) {
-            Some(mark) if *mark == generation << 1 => {
-                *mark |= QUEUED;
-                self.lists[self.front ^ 1].push(Entry::new(slot, generation));
+    pub(crate) fn push(&self, slot: u32, generation: u32) -> bool {
+        match self.places.get(slot) {
+            Some(place) if place.mark.get() == generation << 1 => {
+                self.append(slot, place);
                 true
             }
             _ => false,
         }
     }
 
-    /// Lets a task move into a slot that is admitted and not queued, and
-    /// queues it. Returns its generation.
     #[inline]
-    pub(crate) fn push_new(&mut self, slot: u32) -> u32 {
-        let mark = &mut self.marks[slot as usize];
-        let generation = *mark >> 1;
-        *mark |= QUEUED;
-        self.lists[self.front ^ 1].push(Entry::new(slot, generation));
-        generation
+    fn append(&self, slot: u32, place: &Place<T>) {
+        place.mark.set(place.mark.get() | QUEUED);
+        place.next.set(NONE);
+        match self.tail.get() {
+            NONE => self.head.set(slot),
+            tail => self.at(tail).next.set(slot),
+        }
+        self.tail.set(slot);
+        self.pushed.set(self.pushed.get() + 1);
     }
 
-    /// Takes out the next entry. `Err` is a stale one: whoever counted a
-    /// batch has counted it too.
+    /// Takes out the next place, whoever lives there now.
     #[inline]
-    pub(crate) fn pop(&mut self) -> Option<Result<Entry, Entry>> {
-        if self.next == self.lists[self.front].len() {
-            self.lists[self.front].clear();
-            self.next = 0;
-            self.front ^= 1;
+    pub(crate) fn pop(&self) -> Option<Next<'_, T>> {
+        let slot = self.head.get();
+        if slot == NONE {
+            return None;
         }
-        if self.dice != 0 {
-            self.shuffle();
+        let place = self.at(slot);
+        let next = place.next.get();
+        self.head.set(next);
+        if next == NONE {
+            self.tail.set(NONE);
         }
-        let entry = *self.lists[self.front].get(self.next)?;
-        self.next += 1;
-        match self.marks.get_mut(entry.slot() as usize) {
-            Some(mark) if *mark == entry.generation() << 1 | QUEUED => {
-                *mark &= !QUEUED;
-                Some(Ok(entry))
-            }
-            _ => Some(Err(entry)),
-        }
+        self.popped.set(self.popped.get() + 1);
+        let mark = place.mark.get();
+        place.mark.set(mark & !QUEUED);
+        Some(Next {
+            slot,
+            generation: mark >> 1,
+            value: &place.value,
+        })
     }
 
     /// How many are in it.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        let [one, other] = &self.lists;
-        one.len() + other.len() - self.next
+        (self.pushed.get() - self.popped.get()) as usize
     }
 
-    /// Brings a number drawn by the dice to the front.
-    #[cold]
-    fn shuffle(&mut self) {
-        // xorshift64: small, and the same on every machine.
-        self.dice ^= self.dice << 13;
-        self.dice ^= self.dice >> 7;
-        self.dice ^= self.dice << 17;
-        let rest = &mut self.lists[self.front][self.next..];
-        if !rest.is_empty() {
-            let index = self.dice % rest.len() as u64;
-            rest.swap(0, index as usize);
+    /// How many ever were in it.
+    pub(crate) fn pushed(&self) -> u64 {
+        self.pushed.get()
+    }
+
+    /// Counts what is to be taken out before the loop looks elsewhere. In a
+    /// shuffled queue, this is where the order is drawn.
+    #[inline]
+    pub(crate) fn begin_batch(&self) -> usize {
+        if self.dice.get() != 0 {
+            self.shuffle();
         }
+        self.len()
+    }
+
+    #[cold]
+    fn shuffle(&self) {
+        let linked = |slot: u32| (slot != NONE).then_some(slot);
+        let next = |slot: &u32| linked(self.at(*slot).next.get());
+        let mut order: Vec<u32> = std::iter::successors(linked(self.head.get()), next).collect();
+        for last in (1..order.len()).rev() {
+            order.swap(last, self.roll(last + 1));
+        }
+        self.head.set(NONE);
+        let mut tail = NONE;
+        for slot in order.into_iter().rev() {
+            self.at(slot).next.set(self.head.replace(slot));
+            tail = if tail == NONE { slot } else { tail };
+        }
+        self.tail.set(tail);
+    }
+
+    /// A number below `sides`, by xorshift64: small, and the same on every
+    /// machine.
+    fn roll(&self, sides: usize) -> usize {
+        let mut dice = self.dice.get();
+        dice ^= dice << 13;
+        dice ^= dice >> 7;
+        dice ^= dice << 17;
+        self.dice.set(dice);
+        (dice % sides as u64) as usize
     }
 }

@@ -5,6 +5,7 @@
     reason = "a test that unwraps fails where it should"
 )]
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -111,72 +112,113 @@ fn no_post_is_lost_between_threads() {
     }
 }
 
-fn admitting(seed: Option<u64>, slots: u32) -> ReadyQueue {
-    let mut ready = ReadyQueue::new(seed);
-    (0..slots).for_each(|slot| ready.admit(slot, Some(0)));
+fn queue_of(places: u32, seed: Option<u64>) -> ReadyQueue<()> {
+    let ready = ReadyQueue::new(seed);
+    (0..places).for_each(|slot| assert_eq!(ready.add(), Some(slot)));
     ready
 }
 
-/// Takes out the next one, which must not be stale.
-fn pop(ready: &mut ReadyQueue) -> Option<u32> {
-    ready.pop().map(|entry| entry.expect("stale").slot())
+fn pop<T: Default>(ready: &ReadyQueue<T>) -> Option<u32> {
+    ready.pop().map(|next| next.slot)
 }
 
 #[test]
 fn a_slot_is_in_the_ready_queue_at_most_once() {
-    let mut ready = admitting(None, 4);
+    let ready = queue_of(4, None);
     let pushed = [3, 1, 3, 3, 2, 1].map(|slot| ready.push(slot, 0));
     assert_eq!(pushed, [true, true, false, false, true, false]);
     assert_eq!(ready.len(), 3);
-    let popped = [0; 4].map(|_| pop(&mut ready));
+    let popped = [0; 4].map(|_| pop(&ready));
     assert_eq!(popped, [Some(3), Some(1), Some(2), None]);
     assert!(ready.push(3, 0), "once out, it may come in again");
-    assert_eq!(pop(&mut ready), Some(3));
+    assert_eq!(pop(&ready), Some(3));
+    assert_eq!((ready.len(), ready.pushed()), (0, 4));
 }
 
 #[test]
 fn what_comes_while_a_batch_is_taken_out_comes_after_it() {
-    let mut ready = admitting(None, 5);
+    let ready = queue_of(5, None);
     (0..3).for_each(|slot| assert!(ready.push(slot, 0)));
-    assert_eq!(pop(&mut ready), Some(0));
+    assert_eq!(ready.begin_batch(), 3);
+    assert_eq!(pop(&ready), Some(0));
     assert!(ready.push(4, 0) && ready.push(0, 0));
-    let rest: Vec<_> = std::iter::from_fn(|| pop(&mut ready)).collect();
+    let rest: Vec<_> = std::iter::from_fn(|| pop(&ready)).collect();
     assert_eq!(rest, [1, 2, 4, 0]);
     assert_eq!(ready.len(), 0);
 }
 
 #[test]
 fn only_the_generation_that_lives_there_is_queued() {
-    let mut ready = admitting(None, 1);
+    let ready = queue_of(1, None);
     ready.admit(0, Some(7));
+    assert!(!ready.is_queued(0));
     assert!(!ready.push(0, 6) && !ready.push(0, 8) && !ready.push(1, 7));
     assert!(ready.push(0, 7));
+    assert_eq!(ready.pop().map(|next| next.generation), Some(7));
     ready.admit(0, None);
     assert!(!ready.holds(0, 7) && !ready.push(0, 7));
 }
 
 #[test]
-fn an_entry_whose_slot_has_moved_on_is_stale_and_still_counted() {
-    let mut ready = admitting(None, 1);
-    assert!(ready.push(0, 0));
+fn a_place_that_changes_hands_while_it_is_queued_stays_where_it_is() {
+    let ready = queue_of(2, None);
+    assert!(ready.push(0, 0) && ready.push(1, 0));
     ready.admit(0, Some(1));
-    assert!(ready.push(0, 1), "its own entry, behind the stale one");
-    assert_eq!(ready.len(), 2);
-    assert!(ready.pop().unwrap().is_err());
-    assert!(ready.pop().unwrap().is_ok());
-    assert!(ready.pop().is_none());
+    assert!(ready.is_queued(0));
+    assert!(!ready.push(0, 0), "nobody of that generation lives there");
+    assert!(!ready.push(0, 1), "once is enough");
+    let next = ready.pop().unwrap();
+    assert_eq!((next.slot, next.generation), (0, 1));
+    ready.admit(1, None);
+    assert!(ready.is_queued(1), "also when nobody is to live there");
+    assert_eq!((pop(&ready), ready.len()), (Some(1), 0));
+    assert!(!ready.push(1, 0));
+}
+
+#[test]
+fn each_place_keeps_its_value() {
+    let ready = ReadyQueue::<Cell<u32>>::new(None);
+    for number in 0..1_000 {
+        let slot = ready.add().unwrap();
+        ready.value(slot).set(number);
+        assert!(ready.push(slot, 0));
+    }
+    for number in 0..1_000 {
+        assert_eq!(ready.pop().unwrap().value.get(), number);
+    }
 }
 
 #[test]
 fn a_shuffled_queue_repeats_with_its_seed_and_loses_nothing() {
     let run = |seed| {
-        let mut ready = admitting(Some(seed), 50);
-        (0..50).for_each(|slot| assert!(ready.push(slot, 0)));
-        std::iter::from_fn(|| pop(&mut ready)).collect::<Vec<_>>()
+        let ready = queue_of(50, Some(seed));
+        (0..40).for_each(|slot| assert!(ready.push(slot, 0)));
+        let batch = ready.begin_batch();
+        (40..50).for_each(|slot| assert!(ready.push(slot, 0)));
+        let order: Vec<_> = (0..batch).filter_map(|_| pop(&ready)).collect();
+        // What came later is shuffled among itself.
+        assert_eq!(ready.begin_batch(), 10);
+        let rest: Vec<_> = std::iter::from_fn(|| pop(&ready)).collect();
+        (order, rest)
     };
     assert_eq!(run(7), run(7));
     assert_ne!(run(7), run(8));
-    let mut sorted = run(7);
-    sorted.sort_unstable();
-    assert_eq!(sorted, (0..50).collect::<Vec<_>>());
+    let (mut order, mut rest) = run(7);
+    order.sort_unstable();
+    rest.sort_unstable();
+    assert_eq!(order, (0..40).collect::<Vec<_>>());
+    assert_eq!(rest, (40..50).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_order_of_a_shuffled_batch_comes_up() {
+    let ready = queue_of(3, Some(1));
+    let mut orders = HashSet::new();
+    for _ in 0..200 {
+        (0..3).for_each(|slot| assert!(ready.push(slot, 0)));
+        assert_eq!(ready.begin_batch(), 3);
+        orders.insert([0; 3].map(|_| pop(&ready)));
+        assert_eq!(pop(&ready), None);
+    }
+    assert_eq!(orders.len(), 6);
 }

@@ -5,7 +5,7 @@
 //!
 //! [`Runtime::enter`]: crate::Runtime::enter
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
@@ -13,10 +13,22 @@ use super::parts::Parts;
 use crate::executor::{self, Entered, Executor};
 
 thread_local! {
+    /// Taken out and put back for each look, which costs less than a borrow.
+    ///
     /// Never dropped by the thread's end, so that a runtime which is kept in
     /// another thread-local can end there. Guards leave `None` behind.
-    static CURRENT: RefCell<ManuallyDrop<Option<Rc<Parts>>>> =
-        const { RefCell::new(ManuallyDrop::new(None)) };
+    static CURRENT: Cell<Option<ManuallyDrop<Rc<Parts>>>> = const { Cell::new(None) };
+}
+
+/// What `look` makes of the parts of the current runtime, if there is one.
+#[inline]
+fn look<T>(look: impl FnOnce(&Rc<Parts>) -> T) -> Option<T> {
+    CURRENT.with(|current| {
+        let parts = current.take()?;
+        let seen = look(&parts);
+        current.set(Some(parts));
+        Some(seen)
+    })
 }
 
 /// The parts of the runtime that is entered on this thread.
@@ -44,16 +56,13 @@ pub(crate) fn current() -> Rc<Parts> {
 #[inline]
 #[track_caller]
 pub(super) fn current_executor() -> Rc<Executor> {
-    let executor = CURRENT.with(|current| {
-        let current = current.borrow();
-        current.as_ref().map(|parts| Rc::clone(&parts.executor))
-    });
-    executor.unwrap_or_else(|| Rc::clone(&current().executor))
+    look(|parts| Rc::clone(&parts.executor)).unwrap_or_else(|| Rc::clone(&current().executor))
 }
 
 /// The same, or nothing.
+#[inline]
 pub(crate) fn try_current() -> Option<Rc<Parts>> {
-    CURRENT.with(|current| Option::clone(&current.borrow()))
+    look(Rc::clone)
 }
 
 /// While this lives, free functions such as [`spawn`](crate::spawn) go to
@@ -63,15 +72,13 @@ pub(crate) fn try_current() -> Option<Rc<Parts>> {
 #[derive(Debug)]
 #[must_use = "the runtime is left again when the guard is dropped"]
 pub struct EnterGuard {
-    before: Option<Rc<Parts>>,
+    before: Option<ManuallyDrop<Rc<Parts>>>,
     executor: Option<Entered>,
 }
 
 pub(super) fn enter(parts: &Rc<Parts>) -> EnterGuard {
     EnterGuard {
-        before: ManuallyDrop::into_inner(
-            CURRENT.replace(ManuallyDrop::new(Some(Rc::clone(parts)))),
-        ),
+        before: CURRENT.replace(Some(ManuallyDrop::new(Rc::clone(parts)))),
         executor: Some(executor::enter(Rc::clone(&parts.executor))),
     }
 }
@@ -79,7 +86,7 @@ pub(super) fn enter(parts: &Rc<Parts>) -> EnterGuard {
 impl Drop for EnterGuard {
     fn drop(&mut self) {
         drop(self.executor.take());
-        let before = ManuallyDrop::new(self.before.take());
-        drop(ManuallyDrop::into_inner(CURRENT.replace(before)));
+        let left = CURRENT.replace(self.before.take());
+        drop(left.map(ManuallyDrop::into_inner));
     }
 }

@@ -70,11 +70,14 @@ pub(crate) struct Parts {
     /// The tick has changed since timers were last expired, or one was
     /// filed whose time had come already.
     pub(super) timers_may_be_due: Cell<bool>,
-    /// When the kernel should be asked again, and how much ran since it was.
+    /// When the kernel should be asked again at the latest, and whether that
+    /// time has come, or so much has run.
     pub(super) ask_by: Cell<Instant>,
-    pub(super) ran_since: Cell<u32>,
-    /// What ran since has taken long.
-    pub(super) is_slow: Cell<bool>,
+    pub(super) kernel_is_due: Cell<bool>,
+    /// How many calls and polls may run before the clock is read, and how
+    /// many will have run by then since the kernel was asked.
+    pub(super) unclocked: Cell<u32>,
+    pub(super) ran: Cell<u32>,
     /// Operations that the running poll may still do; see `poll_budget`.
     pub(super) budget: Cell<u32>,
     /// Whether senders at the door know that they must ring.
@@ -151,8 +154,9 @@ impl Parts {
             next_tick_at: Cell::new(now),
             timers_may_be_due: Cell::new(false),
             ask_by: Cell::new(now),
-            ran_since: Cell::new(0),
-            is_slow: Cell::new(false),
+            kernel_is_due: Cell::new(false),
+            unclocked: Cell::new(1),
+            ran: Cell::new(1),
             budget: Cell::new(BUDGET),
             parked: Cell::new(true),
             stopping: Cell::new(false),

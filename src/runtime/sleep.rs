@@ -40,6 +40,7 @@ pub fn sleep(delay: Duration) -> Sleep {
 /// # Panics
 ///
 /// When no runtime is entered on this thread.
+#[inline]
 #[track_caller]
 pub fn sleep_until(deadline: Instant) -> Sleep {
     Sleep::new(current(), Some(deadline))
@@ -114,6 +115,7 @@ impl Sleep {
 impl Future for Sleep {
     type Output = ();
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         if self.is_over() {
             self.cancel();
@@ -156,6 +158,7 @@ impl Sleep {
 }
 
 impl Drop for Sleep {
+    #[inline]
     fn drop(&mut self) {
         self.cancel();
     }

@@ -10,13 +10,13 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::mem::{self, ManuallyDrop};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::parts::{Callback, CallbackKind, Due, Parts, Post, count};
-use crate::executor::{self, CheckedOut, JoinError, TaskFuture, Ticket, panic_text};
+use crate::executor::{self, CheckedOut, JoinError, Outcome, TaskFuture, Ticket, panic_text};
 
 /// While work waits, the kernel is asked after this many calls and polls, and
 /// not at every turn: a task that wakes itself polls in some 20 ns, and
@@ -27,7 +27,7 @@ const UNASKED_MAX: u32 = 128;
 const UNASKED_TIME_MAX: Duration = Duration::from_micros(100);
 
 /// While work runs, the clock is read once in this many calls and polls:
-/// reading costs 18 ns, so this way 1 ns a poll. A power of two.
+/// reading costs 18 ns, so this way 1 ns a poll.
 const CLOCK_EVERY: u32 = 16;
 
 /// The future that `block_on` holds on its own stack.
@@ -36,12 +36,31 @@ pub(super) struct Root<'a> {
     pub(super) done: bool,
 }
 
+/// What of a turn's callbacks, or of its tasks, is still to be run.
+struct Batch {
+    left: usize,
+    has_run: bool,
+}
+
+impl Batch {
+    fn of(left: usize) -> Self {
+        Batch {
+            left,
+            has_run: false,
+        }
+    }
+}
+
+/// The task that is being polled.
+type Polled = Option<(Ticket, TaskFuture)>;
+
 impl Parts {
     /// Moves what has become due to where it will run. Calls nothing but the
     /// wakers of due timers, which may be foreign.
+    #[inline]
     pub(super) fn gather(&self) {
         count(&self.counts.turns);
-        if self.timers_may_be_due.take() {
+        if self.timers_may_be_due.get() {
             self.expire_timers();
         }
         if self.parked.get() || !self.door.seems_empty() {
@@ -50,6 +69,7 @@ impl Parts {
     }
 
     fn expire_timers(&self) {
+        self.timers_may_be_due.set(false);
         let mut batch = self.due.take();
         self.wheel.borrow_mut().expire(self.tick.get(), &mut batch);
         for due in batch.drain(..) {
@@ -91,42 +111,66 @@ impl Parts {
     /// sockets. A slow batch ends early; the rest keeps its place.
     ///
     /// Returns whether anything ran.
-    pub(super) fn run(&self, mut root: Option<&mut Root<'_>>) -> bool {
-        let callback_count = self.callbacks.borrow().len();
-        let ready_count = self.executor.ready_count();
-        for left in (0..callback_count).rev() {
-            let Some(callback) = self.callbacks.borrow_mut().pop_front() else {
-                break;
-            };
-            self.call(callback);
-            if self.count_run(1, left > 0) {
-                break;
+    #[inline]
+    pub(super) fn run(&self, root: Option<&mut Root<'_>>) -> bool {
+        let callbacks = self.callbacks.borrow().len();
+        let ready = self.executor.begin_batch();
+        if callbacks > 0 {
+            self.run_callbacks(Batch::of(callbacks));
+        }
+        if ready > 0 {
+            self.run_tasks(Batch::of(ready), root);
+        }
+        callbacks + ready > 0
+    }
+
+    fn run_callbacks(&self, mut batch: Batch) {
+        while let Some(stretch) = self.next_stretch(&mut batch) {
+            for _ in 0..stretch {
+                let Some(callback) = self.callbacks.borrow_mut().pop_front() else {
+                    return;
+                };
+                self.call(callback);
             }
         }
-        // At least one poll, however slow the callbacks were.
-        let mut left = ready_count;
-        while left > 0 {
-            let stretch = self.until_clock().min(left);
+    }
+
+    /// Panics are caught once for the whole batch and not at each poll: what
+    /// panicked is found in `polled`, whole, and the batch goes on.
+    fn run_tasks(&self, mut batch: Batch, mut root: Option<&mut Root<'_>>) {
+        let mut polled = None;
+        loop {
+            let ready = || self.run_ready(&mut batch, &mut polled, root.as_deref_mut());
+            let Err(payload) = catch_unwind(AssertUnwindSafe(ready)) else {
+                return;
+            };
+            match polled.take() {
+                Some((ticket, future)) => self.end_panicked(ticket, future, payload),
+                // A panic of the root's is one of whoever called `block_on`.
+                None => resume_unwind(payload),
+            }
+        }
+    }
+
+    #[inline]
+    fn run_ready(&self, batch: &mut Batch, polled: &mut Polled, mut root: Option<&mut Root<'_>>) {
+        while let Some(stretch) = self.next_stretch(batch) {
             for _ in 0..stretch {
                 match self.executor.check_out() {
-                    CheckedOut::Task(ticket, future) => self.poll(ticket, future),
+                    CheckedOut::Task(ticket, future) => self.poll(ticket, future, polled),
                     CheckedOut::Aborted(ticket, future) => self.drop_aborted(ticket, future),
                     CheckedOut::Root(ticket) => self.poll_root(ticket, root.as_deref_mut()),
                     CheckedOut::Vacant => {}
                 }
             }
-            left -= stretch;
-            if self.count_run(stretch, left > 0) {
-                break;
-            }
         }
-        callback_count + ready_count > 0
     }
 
     /// Asks the kernel who is ready: now and then while work waits, else
     /// until the next deadline, but no longer than `park_max`.
+    #[inline]
     pub(super) fn park(&self, park_max: Option<Duration>) -> io::Result<()> {
-        if self.work_waits() && !self.kernel_is_due() {
+        if self.work_waits() && !self.kernel_is_due.get() {
             return Ok(());
         }
         self.ask_kernel(park_max)
@@ -150,7 +194,6 @@ impl Parts {
         count(&self.counts.parks);
         let asked = self.reactor.park(timeout, &mut woken);
         self.begin();
-        self.ran_since.set(0);
         woken.drain(..).for_each(|waker| self.wake(waker));
         self.woken.set(woken);
         asked
@@ -175,44 +218,55 @@ impl Parts {
         Some(deadline.saturating_duration_since(self.clock.now()))
     }
 
-    /// How many calls or polls may follow before the clock is read again.
-    /// The first few are timed closely, after 1, 2, 4 and 8 of them: two that
-    /// compute for a second must not run in a row.
+    /// How many of a batch to run before the clock is looked at again; they
+    /// count as run. `None` when it is done, or when the kernel should be
+    /// asked before the rest of it.
+    ///
+    /// One that panics takes the rest of its stretch with it: the batch ends
+    /// up to 15 early.
     #[inline]
-    fn until_clock(&self) -> usize {
-        let ran = self.ran_since.get();
-        let next = if ran < CLOCK_EVERY {
-            (ran + 1).next_power_of_two()
-        } else {
-            (ran / CLOCK_EVERY + 1) * CLOCK_EVERY
-        };
-        (next - ran) as usize
-    }
-
-    /// Counts calls or polls, and says whether the batch should end so that
-    /// the kernel is asked. If none follow, the kernel is asked anyway, and
-    /// the clock need not be read before.
-    #[inline]
-    fn count_run(&self, count: usize, more_follow: bool) -> bool {
-        let ran = self.ran_since.get() + count as u32;
-        self.ran_since.set(ran);
-        let is_early = more_follow && ran < CLOCK_EVERY && ran.is_power_of_two();
-        if is_early || ran.is_multiple_of(CLOCK_EVERY) {
-            self.is_slow.set(self.refresh_now() >= self.ask_by.get());
+    fn next_stretch(&self, batch: &mut Batch) -> Option<usize> {
+        if batch.left == 0 || self.kernel_became_due() && batch.has_run {
+            return None;
         }
-        self.kernel_is_due()
+        // One of each batch is run, however slow what came before it was.
+        let stretch = (self.unclocked.get() as usize).max(1).min(batch.left);
+        let unclocked = self.unclocked.get().saturating_sub(stretch as u32);
+        self.unclocked.set(unclocked);
+        batch.left -= stretch;
+        batch.has_run = true;
+        Some(stretch)
     }
 
+    /// Whether so much has run, or for so long, that the kernel should be
+    /// asked.
     #[inline]
-    fn kernel_is_due(&self) -> bool {
-        self.ran_since.get() >= UNASKED_MAX || self.is_slow.get()
+    fn kernel_became_due(&self) -> bool {
+        self.unclocked.get() == 0 && self.look_at_clock()
     }
 
-    /// Begins to measure how long work runs. Where the loop has slept, or its
-    /// host did something else, that time is not counted.
+    /// The first few calls and polls are timed closely, after 1, 2, 4
+    /// and 8 of them: two that compute for a second must not run in a row.
+    fn look_at_clock(&self) -> bool {
+        let ran = self.ran.get();
+        let is_due = ran >= UNASKED_MAX || self.refresh_now() >= self.ask_by.get();
+        self.kernel_is_due.set(is_due);
+        if !is_due {
+            let stretch = ran.min(CLOCK_EVERY);
+            self.unclocked.set(stretch);
+            self.ran.set(ran + stretch);
+        }
+        is_due
+    }
+
+    /// Begins to count and to time what runs until the kernel is asked.
+    /// Where the loop has slept, or its host did something else, that time
+    /// is not counted.
     pub(super) fn begin(&self) {
         self.ask_by.set(self.refresh_now() + UNASKED_TIME_MAX);
-        self.is_slow.set(false);
+        self.kernel_is_due.set(false);
+        self.unclocked.set(1);
+        self.ran.set(1);
     }
 
     /// Brings this turn's idea of the time up to date.
@@ -242,17 +296,22 @@ impl Parts {
         }
     }
 
+    /// Polls a task. If it panics, its future is left in `polled`.
     #[inline]
-    fn poll(&self, ticket: Ticket, mut future: TaskFuture) {
+    fn poll(&self, ticket: Ticket, future: TaskFuture, polled: &mut Option<(Ticket, TaskFuture)>) {
         count(&self.counts.polls);
         self.renew_budget();
         // Dropping such a waker does nothing; this way it is not even called.
         let waker = ManuallyDrop::new(executor::waker(ticket));
         let mut cx = Context::from_waker(&waker);
-        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut cx))) {
-            Ok(Poll::Pending) => self.executor.check_in(ticket, future),
-            Ok(Poll::Ready(())) => self.end(ticket, future),
-            Err(payload) => self.end_panicked(ticket, future, payload),
+        let (_, future) = polled.insert((ticket, future));
+        let poll = future.as_mut().poll(&mut cx);
+        let Some((_, future)) = polled.take() else {
+            return;
+        };
+        match poll {
+            Poll::Pending => self.executor.check_in(ticket, future),
+            Poll::Ready(output) => self.end(ticket, future, Ok(output)),
         }
     }
 
@@ -263,41 +322,38 @@ impl Parts {
         self.renew_budget();
         let waker = ManuallyDrop::new(executor::waker(ticket));
         let mut cx = Context::from_waker(&waker);
-        // A panic of the root's is one of whoever called `block_on`.
         root.done = root.future.as_mut().poll(&mut cx).is_ready();
     }
 
-    fn end(&self, ticket: Ticket, future: TaskFuture) {
-        let join = self.executor.retire(ticket);
-        self.drop_quietly("what a finished task held", (future, join));
+    /// The future goes first: whoever is told of the end finds released what
+    /// the task held.
+    fn end(&self, ticket: Ticket, future: TaskFuture, outcome: Outcome) {
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(future))) {
+            let facts = self.executor.facts(ticket).map(|facts| facts.to_string());
+            let who = facts.as_deref().unwrap_or("a task");
+            self.note_panic(&format_args!("dropping what {who} held"), payload);
+        }
+        let left = self.executor.retire(ticket, outcome);
+        if let Some(waker) = left.waiting {
+            self.wake(waker);
+        }
+        if let Some(outcome) = left.outcome {
+            self.drop_quietly("the result of a task without a handle", outcome);
+        }
     }
 
     #[cold]
     fn end_panicked(&self, ticket: Ticket, future: TaskFuture, payload: Box<dyn Any + Send>) {
         count(&self.counts.panics);
         if let Some(facts) = self.executor.facts(ticket) {
-            log::error!("{facts} panicked: {}", panic_text(&*payload));
+            log_panic(&facts, &*payload);
         }
-        self.drop_quietly("the future of a task that panicked", future);
-        self.fail(ticket, JoinError::panicked(payload));
+        self.end(ticket, future, Err(JoinError::panicked(payload)));
     }
 
     #[cold]
     pub(super) fn drop_aborted(&self, ticket: Ticket, future: TaskFuture) {
-        self.drop_quietly("the future of an aborted task", future);
-        self.fail(ticket, JoinError::aborted());
-    }
-
-    fn fail(&self, ticket: Ticket, error: JoinError) {
-        if let Some(join) = self.executor.retire(ticket) {
-            let told = catch_unwind(AssertUnwindSafe(move || join.fail(error)));
-            if let Err(payload) = told {
-                self.note_panic(
-                    &"the waker of whoever awaited a task, or its payload",
-                    payload,
-                );
-            }
-        }
+        self.end(ticket, future, Err(JoinError::aborted()));
     }
 
     /// Calls the completions that are queued, when the runtime ends, and
@@ -334,10 +390,21 @@ impl Parts {
     #[cold]
     pub(super) fn note_panic(&self, who: &dyn fmt::Display, payload: Box<dyn Any + Send>) {
         count(&self.counts.panics);
-        log::error!("{who} panicked: {}", panic_text(&*payload));
+        log_panic(who, &*payload);
         // A payload may panic when it is dropped, and so on without end.
         if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
             mem::forget(second);
         }
+    }
+}
+
+/// The logger is the user's, too. One that panics must not cost the loop its
+/// life, nor whoever awaits a task the news of its end.
+#[cold]
+fn log_panic(who: &dyn fmt::Display, payload: &(dyn Any + Send)) {
+    let text = panic_text(payload);
+    let logged = catch_unwind(AssertUnwindSafe(|| log::error!("{who} panicked: {text}")));
+    if let Err(second) = logged {
+        mem::forget(second);
     }
 }

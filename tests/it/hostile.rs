@@ -15,8 +15,8 @@ use std::time::Duration;
 use tourbillon::{Runtime, call_later, call_soon, offload, sleep, spawn, spawn_blocking};
 
 use crate::support::{
-    Foreign, Grenade, OnDrop, caught, collect_logs, hush, logged_here, manual, turn_until,
-    well_in_child, within,
+    BLOWS_UP, Foreign, Grenade, OnDrop, caught, collect_logs, hush, logged_here, manual,
+    turn_until, well_in_child, within,
 };
 use mischief::{Hostile, Kit, Place};
 
@@ -143,7 +143,7 @@ fn a_panicking_poll_ends_its_task_only() {
 
 #[test]
 fn a_panicking_drop_of_a_future_is_contained() {
-    survives(&["ERROR", "aborted task", "future drop"], |rt| {
+    survives(&["ERROR", "task", "hostile.rs", "future drop"], |rt| {
         let guard = OnDrop(|| panic!("future drop"));
         let task = rt.spawn(async move {
             let _guard = guard;
@@ -160,6 +160,18 @@ fn a_panicking_drop_of_a_future_is_contained() {
             panic!("both");
         })
         .detach();
+    });
+}
+
+/// Once a fault: it unwound the loop, and whoever awaited the task was never told.
+#[test]
+fn a_panicking_logger_ends_neither_the_loop_nor_a_wait() {
+    survives(&["ERROR", BLOWS_UP], |rt| {
+        let task = rt.spawn(async { panic!("{BLOWS_UP}") });
+        let told = rt.block_on(task);
+        assert!(told.is_err_and(|error| error.is_panic()));
+        let _entered = rt.enter();
+        call_soon(|| panic!("{BLOWS_UP}"));
     });
 }
 

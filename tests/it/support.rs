@@ -198,6 +198,9 @@ impl Drop for Foreign {
 
 struct Collector;
 
+/// A line with this in it makes the logger panic.
+pub(crate) const BLOWS_UP: &str = "blows up the logger";
+
 static RECORDS: Mutex<Vec<(ThreadId, String)>> = Mutex::new(Vec::new());
 
 impl log::Log for Collector {
@@ -207,7 +210,11 @@ impl log::Log for Collector {
 
     fn log(&self, record: &log::Record<'_>) {
         let line = format!("{} {}", record.level(), record.args());
+        let blows_up = line.contains(BLOWS_UP);
         RECORDS.lock().unwrap().push((thread::current().id(), line));
+        if blows_up {
+            panic!("the logger panics at this line");
+        }
     }
 
     fn flush(&self) {}

@@ -36,7 +36,7 @@ struct Task {
     script: Rc<Script>,
     handle: JoinHandle<u32>,
     ticket: Ticket,
-    out: Option<super::super::TaskFuture>,
+    out: Option<TaskFuture>,
     aborting: bool,
 }
 
@@ -52,7 +52,30 @@ struct Model {
     /// What is queued, once each. A task that ends while queued stays in it as a stale entry.
     queue: VecDeque<Ticket>,
     stale: Vec<Ticket>,
-    ended: Vec<(Rc<Script>, JoinHandle<u32>, bool)>,
+    /// Those that have a handle still: their slots are not given out again.
+    ended: Vec<Ended>,
+    spawned: usize,
+}
+
+struct Ended {
+    slot: u32,
+    script: Rc<Script>,
+    handle: JoinHandle<u32>,
+    aborted: bool,
+}
+
+impl Ended {
+    /// The future was dropped once, and the handle has the result.
+    fn check(mut self, seed: u64) {
+        assert_eq!(self.script.drops.get(), 1, "seed {seed}");
+        assert!(self.handle.is_finished(), "seed {seed}");
+        match poll_once(&mut self.handle) {
+            Poll::Ready(Ok(polls)) => assert!(!self.aborted && polls == self.script.polls.get()),
+            Poll::Ready(Err(error)) => assert!(self.aborted && error.is_aborted(), "seed {seed}"),
+            Poll::Pending => panic!("seed {seed}: a handle never got its result"),
+        }
+        assert!(self.handle.is_finished(), "seed {seed}");
+    }
 }
 
 impl Model {
@@ -68,6 +91,7 @@ impl Model {
             queue: VecDeque::new(),
             stale: Vec::new(),
             ended: Vec::new(),
+            spawned: 0,
         }
     }
 
@@ -112,6 +136,11 @@ impl Model {
             !self.retired.contains(&slot),
             "seed {seed}: slot {slot} had retired"
         );
+        assert!(
+            !self.ended.iter().any(|ended| ended.slot == slot),
+            "seed {seed}: slot {slot} is kept for a handle"
+        );
+        self.spawned += 1;
         let generation = *self.generations.entry(slot).or_insert(0);
         let ticket = Ticket::new(self.world.executor.number(), generation, slot);
         self.enqueue(ticket);
@@ -156,6 +185,7 @@ impl Model {
 
     fn check_out(&mut self) {
         let seed = self.seed;
+        assert_eq!(self.world.executor.begin_batch(), self.queue.len());
         let out = self.world.executor.check_out();
         let expected = match (&out, self.shuffled) {
             (CheckedOut::Task(ticket, _) | CheckedOut::Aborted(ticket, _), true) => {
@@ -197,8 +227,7 @@ impl Model {
             (CheckedOut::Aborted(ticket, future), Some(task)) => {
                 assert_eq!(ticket, task.ticket, "seed {seed}");
                 assert!(task.aborting && task.out.is_none(), "seed {seed}");
-                drop(future);
-                self.retire(ticket, true);
+                self.retire(ticket, future, Err(JoinError::aborted()));
             }
             (CheckedOut::Vacant, Some(task)) => {
                 assert!(
@@ -237,26 +266,19 @@ impl Model {
             return;
         }
         task.script.finishes.set(true);
-        assert!(
-            future
-                .as_mut()
-                .poll(&mut Context::from_waker(Waker::noop()))
-                .is_ready()
-        );
+        let poll = future
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()));
+        let Poll::Ready(output) = poll else {
+            panic!("seed {}: it was told to finish", self.seed)
+        };
         let ticket = task.ticket;
-        self.retire(ticket, false);
-        drop(future);
+        self.retire(ticket, future, Ok(output));
     }
 
-    fn retire(&mut self, ticket: Ticket, aborted: bool) {
-        let join = self
-            .world
-            .executor
-            .retire(ticket)
-            .expect("a live task has a join slot");
-        if aborted {
-            join.fail(JoinError::aborted());
-        }
+    fn retire(&mut self, ticket: Ticket, future: TaskFuture, outcome: Outcome) {
+        let aborted = outcome.is_err();
+        self.world.end(ticket, future, outcome);
         let task = self.live.remove(&ticket.slot()).unwrap();
         let generation = self.generations.get_mut(&ticket.slot()).unwrap();
         if *generation == GENERATION_MAX {
@@ -264,7 +286,12 @@ impl Model {
         }
         *generation += 1;
         self.stale.push(ticket);
-        self.ended.push((task.script, task.handle, aborted));
+        self.ended.push(Ended {
+            slot: ticket.slot(),
+            script: task.script,
+            handle: task.handle,
+            aborted,
+        });
     }
 
     fn step(&mut self) {
@@ -297,7 +324,12 @@ impl Model {
             5 if !self.ended.is_empty() => {
                 // Late aborts reach nobody.
                 let at = self.draw(self.ended.len());
-                self.ended[at].1.abort();
+                self.ended[at].handle.abort();
+                match self.draw(4) {
+                    0 => {}
+                    1 => drop(self.ended.swap_remove(at)),
+                    _ => self.ended.swap_remove(at).check(self.seed),
+                }
             }
             6 => self.abort(),
             7..=9 if outs < if self.shuffled { 1 } else { 3 } => self.check_out(),
@@ -313,12 +345,7 @@ impl Model {
         );
         let (alive, spawned, _) = self.world.executor.counts();
         assert_eq!(alive, self.live.len(), "seed {}", self.seed);
-        assert_eq!(
-            spawned as usize,
-            self.live.len() + self.ended.len(),
-            "seed {}",
-            self.seed
-        );
+        assert_eq!(spawned as usize, self.spawned, "seed {}", self.seed);
         for (slot, task) in &self.live {
             assert_eq!(
                 task.script.drops.get(),
@@ -347,17 +374,10 @@ impl Model {
         let slots: Vec<u32> = left.iter().map(|(ticket, _)| ticket.slot()).collect();
         assert_eq!(slots, expected, "seed {seed}");
         for (ticket, future) in left {
-            drop(future);
-            self.retire(ticket, true);
+            self.retire(ticket, future, Err(JoinError::aborted()));
         }
-        for (script, mut handle, aborted) in self.ended {
-            assert_eq!(script.drops.get(), 1, "seed {seed}");
-            assert!(handle.is_finished(), "seed {seed}");
-            match poll_once(&mut handle) {
-                Poll::Ready(Ok(polls)) => assert!(!aborted && polls == script.polls.get()),
-                Poll::Ready(Err(error)) => assert!(aborted && error.is_aborted(), "seed {seed}"),
-                Poll::Pending => panic!("seed {seed}: a handle never got its result"),
-            }
+        for ended in self.ended {
+            ended.check(seed);
         }
     }
 }
