@@ -7,8 +7,8 @@
 use std::cell::RefCell;
 use std::error::Error;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -31,14 +31,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     let _guard = rt.enter();
     let handed_in = Instant::now();
     let running = Arc::new(AtomicUsize::new(0));
+    // Closed until the loop has looked, so that the first wave is still there to be seen.
+    let gate = Arc::new(RwLock::new(()));
+    let closed = gate.write();
     // An `Rc` is good enough for completions: they never leave the loop's thread.
     let ended = Rc::new(RefCell::new(Vec::new()));
     let mut jobs = Vec::new();
     for number in 1..=JOBS {
         let (running, ended) = (Arc::clone(&running), Rc::clone(&ended));
+        let gate = Arc::clone(&gate);
         let job = move || {
             let (began, worker) = (Instant::now(), thread_name());
             running.fetch_add(1, Ordering::Relaxed);
+            drop(gate.read());
             thread::sleep(WORK);
             Report { began, worker }
         };
@@ -56,6 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     println!("  cancel job 8, which waits: {}", jobs[7].cancel());
     println!("  cancel job 1, which runs:  {}", jobs[0].cancel());
+    drop(closed);
     while ended.borrow().len() < JOBS {
         rt.turn(Some(Duration::from_millis(10)))?;
     }
