@@ -1,6 +1,5 @@
 //! Accepting TCP connections.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
@@ -12,8 +11,8 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use super::stream::TcpStream;
-use crate::reactor::{Direction, Token};
-use crate::runtime::{Parts, Sleep, current};
+use crate::reactor::Direction;
+use crate::runtime::{Registered, Sleep, current};
 use crate::sys::{self, ListenOptions};
 
 /// How long accepting rests when the descriptor table is full. nginx rests
@@ -28,9 +27,7 @@ const FULL_LOG_EVERY: Duration = Duration::from_secs(1);
 ///
 /// Dropping it closes it; connections that nobody accepted are reset.
 pub struct TcpListener {
-    io: RefCell<mio::net::TcpListener>,
-    token: Token,
-    parts: Rc<Parts>,
+    io: Registered<mio::net::TcpListener>,
     sets_nodelay: bool,
 
     // While the descriptor table is full.
@@ -95,13 +92,10 @@ impl TcpListener {
     pub fn from_std(listener: std::net::TcpListener) -> io::Result<Self> {
         let parts = current();
         listener.set_nonblocking(true)?;
-        let mut io = mio::net::TcpListener::from_std(listener);
-        let token = parts.reactor.register(&mut io, false)?;
-        parts.reactor.assume_readable(token);
+        let io = Registered::new(parts, mio::net::TcpListener::from_std(listener))?;
+        io.assume_readable();
         Ok(TcpListener {
-            io: RefCell::new(io),
-            token,
-            parts,
+            io,
             sets_nodelay: false,
             pause: None,
             logged_at: None,
@@ -131,28 +125,20 @@ impl TcpListener {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        ready!(self.parts.poll_budget(cx));
         loop {
             if let Some(pause) = &mut self.pause {
                 ready!(Pin::new(pause).poll(cx));
                 self.pause = None;
             }
-            let reactor = &self.parts.reactor;
-            ready!(reactor.poll_ready(self.token, Direction::Read, &self.io, cx))?;
-            let accepted = self.io.borrow().accept();
-            match accepted {
+            let accepted = self.io.poll_io(cx, Direction::Read, |io| io.accept());
+            match ready!(accepted) {
                 Ok((io, address)) => {
-                    self.parts.spend();
                     if self.sets_nodelay {
                         io.set_nodelay(true)?;
                     }
-                    let stream = TcpStream::register(Rc::clone(&self.parts), io, false)?;
+                    let stream = TcpStream::accepted(Rc::clone(self.io.parts()), io)?;
                     return Poll::Ready(Ok((stream, address)));
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.parts.reactor.clear_ready(self.token, Direction::Read);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if sys::is_peer_gone_on_accept(&error) => {}
                 Err(error) if sys::is_resource_exhausted(&error) => self.rest(&error),
                 Err(error) => return Poll::Ready(Err(error)),
@@ -166,13 +152,14 @@ impl TcpListener {
     ///
     /// What getsockname(2) says.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.io.borrow().local_addr()
+        self.io.get().local_addr()
     }
 
     /// Refuses the first in the queue and rests.
     #[cold]
     fn rest(&mut self, error: &io::Error) {
-        let now = self.parts.now();
+        let parts = self.io.parts();
+        let now = parts.now();
         let is_quiet = self.logged_at.is_none_or(|at| now - at >= FULL_LOG_EVERY);
         if is_quiet {
             self.logged_at = Some(now);
@@ -181,27 +168,21 @@ impl TcpListener {
                  the limit on connections"
             );
         }
-        let refused = self.parts.reactor.lend_reserve(|| {
-            let connection = self.io.borrow().accept();
+        let refused = parts.reactor.lend_reserve(|| {
+            let connection = self.io.get().accept();
             connection.map(drop)
         });
         if let Err(error) = refused {
             log::debug!("the first in the queue could not be refused: {error}");
         }
-        let end = self.parts.read_clock() + FULL_PAUSE;
-        self.pause = Some(Sleep::new(Rc::clone(&self.parts), Some(end)));
-    }
-}
-
-impl Drop for TcpListener {
-    fn drop(&mut self) {
-        self.parts.reactor.forget(self.token, self.io.get_mut());
+        let end = parts.read_clock() + FULL_PAUSE;
+        self.pause = Some(Sleep::new(Rc::clone(parts), Some(end)));
     }
 }
 
 impl AsRawFd for TcpListener {
     fn as_raw_fd(&self) -> RawFd {
-        self.io.borrow().as_raw_fd()
+        self.io.get().as_raw_fd()
     }
 }
 

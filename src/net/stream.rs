@@ -1,18 +1,17 @@
 //! A TCP connection.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
-use crate::reactor::{Direction, PeerState, Token};
-use crate::runtime::{Parts, current};
+use crate::reactor::{Direction, PeerState};
+use crate::runtime::{Parts, Registered, current};
 use crate::sys::{self, Keepalive};
 
 /// A TCP connection, read and written by awaiting.
@@ -40,13 +39,7 @@ use crate::sys::{self, Keepalive};
 /// })
 /// # }
 /// ```
-pub struct TcpStream {
-    /// In a cell because mio wants `&mut` to change an interest. Borrowed
-    /// for one system call at a time.
-    io: RefCell<mio::net::TcpStream>,
-    token: Token,
-    parts: Rc<Parts>,
-}
+pub struct TcpStream(Registered<mio::net::TcpStream>);
 
 impl TcpStream {
     /// Connects to `address`.
@@ -60,7 +53,7 @@ impl TcpStream {
     /// Dropping the future closes the socket.
     pub async fn connect(address: SocketAddr) -> io::Result<Self> {
         let io = mio::net::TcpStream::connect(address)?;
-        let stream = Self::register(current(), io, true)?;
+        let stream = TcpStream(Registered::connecting(current(), io)?);
         poll_fn(|cx| stream.poll_connected(cx)).await?;
         Ok(stream)
     }
@@ -78,10 +71,8 @@ impl TcpStream {
     pub fn from_std(stream: std::net::TcpStream) -> io::Result<Self> {
         let parts = current();
         stream.set_nonblocking(true)?;
-        let io = mio::net::TcpStream::from_std(stream);
-        let stream = Self::register(parts, io, false)?;
-        // Data that came before is announced by no later event on kqueue.
-        stream.parts.reactor.assume_readable(stream.token);
+        let stream = Self::accepted(parts, mio::net::TcpStream::from_std(stream))?;
+        stream.0.assume_readable();
         Ok(stream)
     }
 
@@ -91,26 +82,15 @@ impl TcpStream {
     ///
     /// When the kernel's poll or the socket refuses the change.
     pub fn into_std(self) -> io::Result<std::net::TcpStream> {
-        let duplicate = self.as_owned_fd()?;
+        let duplicate = self.0.get().as_fd().try_clone_to_owned()?;
         let stream = std::net::TcpStream::from(duplicate);
-        self.parts
-            .reactor
-            .release(self.token, &mut *self.io.borrow_mut())?;
+        self.0.release()?;
         stream.set_nonblocking(false)?;
         Ok(stream)
     }
 
-    pub(super) fn register(
-        parts: Rc<Parts>,
-        mut io: mio::net::TcpStream,
-        connecting: bool,
-    ) -> io::Result<Self> {
-        let token = parts.reactor.register(&mut io, connecting)?;
-        Ok(TcpStream {
-            io: RefCell::new(io),
-            token,
-            parts,
-        })
+    pub(super) fn accepted(parts: Rc<Parts>, io: mio::net::TcpStream) -> io::Result<Self> {
+        Registered::new(parts, io).map(TcpStream)
     }
 
     /// Reads what has arrived into `buf`, waiting until something has.
@@ -200,7 +180,7 @@ impl TcpStream {
     ///
     /// `NotConnected` if the peer has reset the connection.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.io.borrow().shutdown(how)
+        self.0.get().shutdown(how)
     }
 
     /// The peer's address.
@@ -209,7 +189,7 @@ impl TcpStream {
     ///
     /// When the connection is gone.
     pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.io.borrow().peer_addr()
+        self.0.get().peer_addr()
     }
 
     /// The address at this end.
@@ -218,7 +198,7 @@ impl TcpStream {
     ///
     /// What getsockname(2) says.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.io.borrow().local_addr()
+        self.0.get().local_addr()
     }
 
     /// Sends small writes at once (`true`), or gathers them while the peer
@@ -228,7 +208,7 @@ impl TcpStream {
     ///
     /// What setsockopt(2) says.
     pub fn set_nodelay(&self, at_once: bool) -> io::Result<()> {
-        self.io.borrow().set_nodelay(at_once)
+        self.0.get().set_nodelay(at_once)
     }
 
     /// Whether small writes are sent at once.
@@ -237,7 +217,7 @@ impl TcpStream {
     ///
     /// What getsockopt(2) says.
     pub fn nodelay(&self) -> io::Result<bool> {
-        self.io.borrow().nodelay()
+        self.0.get().nodelay()
     }
 
     /// Has the kernel ask a silent peer whether it is still there; `None`
@@ -247,7 +227,7 @@ impl TcpStream {
     ///
     /// What setsockopt(2) says.
     pub fn set_keepalive(&self, keepalive: Option<Keepalive>) -> io::Result<()> {
-        sys::set_keepalive(self.io.borrow().as_fd(), keepalive)
+        sys::set_keepalive(self.0.get().as_fd(), keepalive)
     }
 
     /// How the kernel asks a silent peer, if it does.
@@ -256,7 +236,7 @@ impl TcpStream {
     ///
     /// What getsockopt(2) says.
     pub fn keepalive(&self) -> io::Result<Option<Keepalive>> {
-        sys::keepalive(self.io.borrow().as_fd())
+        sys::keepalive(self.0.get().as_fd())
     }
 
     /// What becomes of unsent data on close: `None` (the default) sends it
@@ -266,7 +246,7 @@ impl TcpStream {
     ///
     /// What setsockopt(2) says.
     pub fn set_linger(&self, time: Option<Duration>) -> io::Result<()> {
-        sys::set_linger(self.io.borrow().as_fd(), time)
+        sys::set_linger(self.0.get().as_fd(), time)
     }
 
     /// Polls for what [`read`](Self::read) waits for.
@@ -294,17 +274,13 @@ impl TcpStream {
     /// task is woken when that changes, or when data arrives; this takes the
     /// place of a waiting read.
     pub fn poll_peer(&mut self, cx: &mut Context<'_>) -> PeerState {
-        self.parts.reactor.poll_peer(self.token, &self.io, cx)
+        self.0.poll_peer(cx)
     }
 
     fn poll_connected(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            ready!(
-                self.parts
-                    .reactor
-                    .poll_ready(self.token, Direction::Write, &self.io, cx)
-            )?;
-            let io = self.io.borrow();
+            ready!(self.0.poll_ready(cx, Direction::Write))?;
+            let io = self.0.get();
             if let Some(error) = io.take_error()? {
                 return Poll::Ready(Err(error));
             }
@@ -312,7 +288,8 @@ impl TcpStream {
                 Ok(_) => return Poll::Ready(Ok(())),
                 // Woken too soon: the handshake is still under way.
                 Err(error) if error.kind() == io::ErrorKind::NotConnected => {
-                    self.parts.reactor.clear_ready(self.token, Direction::Write);
+                    drop(io);
+                    self.0.clear_ready(Direction::Write)?;
                 }
                 Err(error) => return Poll::Ready(Err(error)),
             }
@@ -329,12 +306,14 @@ impl TcpStream {
             return Poll::Ready(Ok(0));
         }
         let wanted = buf.len();
-        self.poll_io(cx, Direction::Read, wanted, |mut io| io.read(buf))
+        let read = |mut io: &mio::net::TcpStream| io.read(buf);
+        self.0.poll_move(cx, Direction::Read, wanted, read)
     }
 
     #[inline]
     pub(super) fn poll_send(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_io(cx, Direction::Write, buf.len(), |mut io| io.write(buf))
+        let write = |mut io: &mio::net::TcpStream| io.write(buf);
+        self.0.poll_move(cx, Direction::Write, buf.len(), write)
     }
 
     pub(super) fn poll_send_vectored(
@@ -345,54 +324,15 @@ impl TcpStream {
         // The kernel takes no more at once; the rest is another write.
         let bufs = &bufs[..bufs.len().min(sys::SLICES_MAX)];
         let wanted = bufs.iter().map(|buf| buf.len()).sum();
-        self.poll_io(cx, Direction::Write, wanted, |io| {
+        self.0.poll_move(cx, Direction::Write, wanted, |io| {
             io.try_io(|| sys::send_vectored(io.as_fd(), bufs))
         })
-    }
-
-    /// Tries `operation` when the socket is thought to be ready for it.
-    #[inline]
-    fn poll_io(
-        &self,
-        cx: &mut Context<'_>,
-        direction: Direction,
-        wanted: usize,
-        mut operation: impl FnMut(&mio::net::TcpStream) -> io::Result<usize>,
-    ) -> Poll<io::Result<usize>> {
-        ready!(self.parts.poll_budget(cx));
-        let reactor = &self.parts.reactor;
-        loop {
-            ready!(reactor.poll_ready(self.token, direction, &self.io, cx))?;
-            let result = operation(&self.io.borrow());
-            match result {
-                Ok(moved) => {
-                    self.parts.spend();
-                    reactor.note_moved(self.token, direction, &self.io, moved, wanted);
-                    return Poll::Ready(Ok(moved));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    reactor.clear_ready(self.token, direction);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
-    }
-
-    fn as_owned_fd(&self) -> io::Result<OwnedFd> {
-        self.io.borrow().as_fd().try_clone_to_owned()
-    }
-}
-
-impl Drop for TcpStream {
-    fn drop(&mut self) {
-        self.parts.reactor.forget(self.token, self.io.get_mut());
     }
 }
 
 impl AsRawFd for TcpStream {
     fn as_raw_fd(&self) -> RawFd {
-        self.io.borrow().as_raw_fd()
+        self.0.get().as_raw_fd()
     }
 }
 

@@ -20,6 +20,7 @@ mod source;
 mod token;
 
 pub(crate) use fd::FdSource;
+pub(crate) use mio::event::Source as EventSource;
 pub(crate) use reactor::Reactor;
 pub(crate) use source::Direction;
 pub use source::PeerState;

@@ -33,6 +33,7 @@ mod call;
 mod sleep;
 mod interval;
 mod offload;
+mod registered;
 mod shutdown;
 mod stats;
 
@@ -44,6 +45,7 @@ pub use handle::{Closed, Handle};
 pub use interval::{Interval, MissedTicks, interval, interval_at};
 pub use offload::{Job, JobHandle, offload, spawn_blocking};
 pub(crate) use parts::Parts;
+pub(crate) use registered::Registered;
 pub use runtime::Runtime;
 pub use shutdown::{DetachedJob, ShutdownReport};
 pub use sleep::{Elapsed, Sleep, sleep, sleep_until, timeout};

@@ -1,15 +1,13 @@
 //! A listener for some of the process's signals.
 
-use std::cell::RefCell;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use crate::reactor::{Direction, FdSource, Token};
-use crate::runtime::{Parts, current};
+use crate::reactor::{Direction, FdSource};
+use crate::runtime::{Registered, current};
 use crate::sys::{Signal, SignalPipe};
 
 /// Hears some of the process's signals, one by one.
@@ -18,9 +16,7 @@ use crate::sys::{Signal, SignalPipe};
 /// when the last listener for one is dropped, they do as before.
 pub struct Signals {
     pipe: SignalPipe,
-    source: RefCell<FdSource>,
-    token: Token,
-    parts: Rc<Parts>,
+    source: Registered<FdSource>,
 }
 
 impl Signals {
@@ -38,15 +34,9 @@ impl Signals {
     pub fn new(signals: &[Signal]) -> io::Result<Self> {
         let parts = current();
         let pipe = SignalPipe::new(signals)?;
-        let mut source = FdSource(pipe.as_raw_fd());
-        let token = parts.reactor.register(&mut source, false)?;
-        parts.reactor.assume_readable(token);
-        Ok(Signals {
-            pipe,
-            source: RefCell::new(source),
-            token,
-            parts,
-        })
+        let source = Registered::new(parts, FdSource(pipe.as_raw_fd()))?;
+        source.assume_readable();
+        Ok(Signals { pipe, source })
     }
 
     /// Waits for the next signal. Several of one kind that came while nobody
@@ -65,14 +55,12 @@ impl Signals {
 
     /// Polls for what [`recv`](Self::recv) waits for.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Signal>> {
-        let reactor = &self.parts.reactor;
         loop {
             if let Some(signal) = self.pipe.read()? {
                 return Poll::Ready(Ok(signal));
             }
-            reactor.clear_ready(self.token, Direction::Read);
-            reactor.rearm(self.token, &self.source)?;
-            ready!(reactor.poll_ready(self.token, Direction::Read, &self.source, cx))?;
+            self.source.clear_ready(Direction::Read)?;
+            ready!(self.source.poll_ready(cx, Direction::Read))?;
         }
     }
 }
@@ -81,8 +69,7 @@ impl Drop for Signals {
     fn drop(&mut self) {
         // The pipe stays open for the next listener, so the kernel's poll
         // has to be told.
-        let source = &mut *self.source.borrow_mut();
-        if let Err(error) = self.parts.reactor.release(self.token, source) {
+        if let Err(error) = self.source.release() {
             log::debug!("a signal pipe could not be taken out of the kernel's poll: {error}");
         }
     }

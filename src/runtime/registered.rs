@@ -1,0 +1,152 @@
+//! Something the kernel can watch, and the runtime that has it watched.
+//!
+//! ```text
+//!   poll_io ──▶ is it ready? ──yes──▶ try the system call ──▶ done
+//!                 │ no                    │ would block
+//!                 ▼                       ▼
+//!              wait for the reactor ◀── note that it is not ready
+//! ```
+//!
+//! Whatever futures await on sockets, pipes and other descriptors is one of
+//! these with its system calls around it.
+
+use std::cell::{Ref, RefCell};
+use std::fmt;
+use std::io;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+
+use super::parts::Parts;
+use crate::reactor::{Direction, EventSource, PeerState, Token};
+
+/// A source of events that is registered with the reactor of a runtime, until
+/// it is dropped.
+pub(crate) struct Registered<S: EventSource> {
+    /// In a cell because mio wants `&mut` to change an interest. Borrowed
+    /// for one system call at a time.
+    io: RefCell<S>,
+    token: Token,
+    parts: Rc<Parts>,
+}
+
+impl<S: EventSource> Registered<S> {
+    /// Registers `io`, which takes no part in a handshake. What can be read
+    /// at once is found by trying.
+    pub(crate) fn new(parts: Rc<Parts>, io: S) -> io::Result<Self> {
+        Self::register(parts, io, false)
+    }
+
+    /// Registers a connection in progress, which is writable when it is made.
+    pub(crate) fn connecting(parts: Rc<Parts>, io: S) -> io::Result<Self> {
+        Self::register(parts, io, true)
+    }
+
+    fn register(parts: Rc<Parts>, mut io: S, connecting: bool) -> io::Result<Self> {
+        let token = parts.reactor.register(&mut io, connecting)?;
+        Ok(Registered {
+            io: RefCell::new(io),
+            token,
+            parts,
+        })
+    }
+
+    /// Assumes that there is something to read: data that came before the
+    /// registration is announced by no later event on kqueue.
+    pub(crate) fn assume_readable(&self) {
+        self.parts.reactor.assume_readable(self.token);
+    }
+
+    pub(crate) fn parts(&self) -> &Rc<Parts> {
+        &self.parts
+    }
+
+    /// The source itself, for a system call that does not wait.
+    pub(crate) fn get(&self) -> Ref<'_, S> {
+        self.io.borrow()
+    }
+
+    /// Takes the source out of the kernel's poll although its descriptor
+    /// stays open.
+    pub(crate) fn release(&self) -> io::Result<()> {
+        let io = &mut *self.io.borrow_mut();
+        self.parts.reactor.release(self.token, io)
+    }
+
+    /// Whether an operation in this direction is worth a try.
+    #[inline]
+    pub(crate) fn poll_ready(
+        &self,
+        cx: &Context<'_>,
+        direction: Direction,
+    ) -> Poll<io::Result<()>> {
+        let reactor = &self.parts.reactor;
+        reactor.poll_ready(self.token, direction, &self.io, cx)
+    }
+
+    /// Notes that an operation would have blocked: the next try waits for the
+    /// kernel's word.
+    pub(crate) fn clear_ready(&self, direction: Direction) -> io::Result<()> {
+        self.parts.reactor.clear_ready(self.token, direction);
+        self.parts.reactor.rearm(self.token, &self.io)
+    }
+
+    /// What is known of the peer without reading. Unless it is gone, the task
+    /// is woken when that changes, or when data arrives.
+    pub(crate) fn poll_peer(&self, cx: &Context<'_>) -> PeerState {
+        self.parts.reactor.poll_peer(self.token, &self.io, cx)
+    }
+
+    /// Tries `operation` whenever it may succeed, until it does or fails.
+    #[inline]
+    pub(crate) fn poll_io<T>(
+        &self,
+        cx: &Context<'_>,
+        direction: Direction,
+        mut operation: impl FnMut(&S) -> io::Result<T>,
+    ) -> Poll<io::Result<T>> {
+        ready!(self.parts.poll_budget(cx));
+        loop {
+            ready!(self.poll_ready(cx, direction))?;
+            let result = operation(&self.io.borrow());
+            match result {
+                Ok(done) => {
+                    self.parts.spend();
+                    return Poll::Ready(Ok(done));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.clear_ready(direction)?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    /// The same for a stream of bytes, where moving fewer than were `wanted`
+    /// says that no more can be moved now.
+    #[inline]
+    pub(crate) fn poll_move(
+        &self,
+        cx: &Context<'_>,
+        direction: Direction,
+        wanted: usize,
+        operation: impl FnMut(&S) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        let moved = ready!(self.poll_io(cx, direction, operation))?;
+        let reactor = &self.parts.reactor;
+        reactor.note_moved(self.token, direction, &self.io, moved, wanted);
+        Poll::Ready(Ok(moved))
+    }
+}
+
+impl<S: EventSource> Drop for Registered<S> {
+    fn drop(&mut self) {
+        self.parts.reactor.forget(self.token, self.io.get_mut());
+    }
+}
+
+impl<S: EventSource + fmt::Debug> fmt::Debug for Registered<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.io.borrow().fmt(f)
+    }
+}
