@@ -65,12 +65,13 @@ mod blocking;
 mod runtime;
 pub mod net;
 pub mod signal;
+pub mod task;
 pub mod server;
 
-pub use executor::{CancelOnDrop, JoinError, JoinHandle};
+pub use executor::{CancelOnDrop, JoinError, JoinHandle, TaskId, TaskInfo, TaskState};
 pub use runtime::{
     Builder, Closed, DetachedJob, Elapsed, EnterGuard, Handle, Interval, Job, JobHandle,
-    MissedTicks, Runtime, ShutdownReport, Sleep, Stats, Timer, YieldNow, call_at, call_later,
-    call_soon, interval, interval_at, offload, sleep, sleep_until, spawn, spawn_blocking,
-    spawn_named, stats, stop, timeout, yield_now,
+    MissedTicks, Runtime, ShutdownReport, Sleep, Stats, TaskEvent, TaskEventKind, Timer, YieldNow,
+    call_at, call_later, call_soon, interval, interval_at, offload, sleep, sleep_until, spawn,
+    spawn_blocking, spawn_named, stats, stop, tasks, timeout, yield_now,
 };

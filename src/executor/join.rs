@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
+use super::info::TaskId;
 use super::tasks::Executor;
 use super::ticket::Ticket;
 
@@ -134,6 +135,15 @@ impl<T> JoinHandle<T> {
     /// dropped, keeps its result.
     pub fn abort(&self) {
         self.executor.abort(self.ticket);
+    }
+
+    pub(crate) fn ticket(&self) -> Ticket {
+        self.ticket
+    }
+
+    /// The number of the task; meaningless if it was refused.
+    pub fn id(&self) -> TaskId {
+        TaskId::of(self.ticket)
     }
 
     /// Whether the task has ended, with a result or without.

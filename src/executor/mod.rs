@@ -21,9 +21,11 @@
 
 mod ticket;
 mod waker;
+mod info;
 mod tasks;
 mod join;
 
+pub use info::{TaskId, TaskInfo, TaskState};
 pub use join::{CancelOnDrop, JoinError, JoinHandle};
 pub(crate) use join::{JoinCell, panic_text};
 pub(crate) use tasks::{CheckedOut, Executor, Outcome, TaskFuture};

@@ -17,6 +17,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use super::info::{TaskId, TaskInfo, TaskState};
 use super::join::{JoinError, JoinHandle};
 use super::ticket::{GENERATION_MAX, SLOT_MAX, Ticket};
 use crate::queue::{PLACE_MAX, Places, ReadyQueue};
@@ -56,6 +57,7 @@ struct Task {
     /// Gone while it is polled, and for good once it has ended.
     future: Cell<Option<TaskFuture>>,
     state: Cell<State>,
+    polls: Cell<u32>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,13 +77,19 @@ enum State {
 #[derive(Default)]
 struct Record {
     /// Who lives there, while somebody does.
-    who: Cell<Option<TaskFacts>>,
+    who: Cell<Option<Who>>,
     /// Whether there is a handle: the place is kept for it, and with it how
     /// the task ended.
     is_held: Cell<bool>,
     outcome: Cell<Option<Outcome>>,
     /// Whoever awaits that.
     waiting: Cell<Option<Waker>>,
+}
+
+#[derive(Clone)]
+struct Who {
+    name: Cow<'static, str>,
+    place: &'static Location<'static>,
 }
 
 /// What is left of a task or of its handle, for the caller to wake and to
@@ -103,19 +111,6 @@ pub(crate) enum CheckedOut {
     Aborted(Ticket, TaskFuture),
     /// The task was gone already: its wake came late.
     Vacant,
-}
-
-/// Who a task is, for messages about it.
-#[derive(Clone, Debug)]
-pub(crate) struct TaskFacts {
-    pub(crate) name: Cow<'static, str>,
-    pub(crate) place: &'static Location<'static>,
-}
-
-impl fmt::Display for TaskFacts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "task \"{}\" (spawned at {})", self.name, self.place)
-    }
 }
 
 impl Executor {
@@ -170,9 +165,10 @@ impl Executor {
             output
         })));
         task.state.set(State::Alive);
+        task.polls.set(0);
         let record = self.record(slot);
         record.is_held.set(true);
-        record.who.set(Some(TaskFacts {
+        record.who.set(Some(Who {
             name: name.unwrap_or(Cow::Borrowed(type_name::<F>())),
             place,
         }));
@@ -260,7 +256,10 @@ impl Executor {
             Some(future) if task.state.get() == State::Aborting => {
                 CheckedOut::Aborted(ticket(), future)
             }
-            Some(future) => CheckedOut::Task(ticket(), future),
+            Some(future) => {
+                task.polls.set(task.polls.get().wrapping_add(1));
+                CheckedOut::Task(ticket(), future)
+            }
             None if next.slot == ROOT => CheckedOut::Root(ticket()),
             None => {
                 self.free_if_vacant(next.slot);
@@ -358,19 +357,53 @@ impl Executor {
     }
 
     /// Who the task is, while it lives.
-    pub(crate) fn facts(&self, ticket: Ticket) -> Option<TaskFacts> {
+    pub(crate) fn info(&self, ticket: Ticket) -> Option<TaskInfo> {
         if !self.lives(ticket) {
             return None;
         }
-        let who = &self.record(ticket.slot()).who;
-        let facts = who.take();
-        who.set(facts.clone());
-        facts
+        let (slot, who) = (ticket.slot(), &self.record(ticket.slot()).who);
+        let kept = who.take();
+        who.set(kept.clone());
+        let Who { name, place } = kept?;
+        let task = self.tasks.value(slot);
+        let future = task.future.take();
+        let is_out = future.is_none();
+        task.future.set(future);
+        let state = match task.state.get() {
+            State::Aborting => TaskState::Aborting,
+            _ if is_out => TaskState::Running,
+            _ if self.tasks.is_queued(slot) => TaskState::Ready,
+            _ => TaskState::Waiting,
+        };
+        Some(TaskInfo {
+            id: TaskId::of(ticket),
+            name,
+            place,
+            state,
+            polls: task.polls.get(),
+        })
+    }
+
+    /// Who lives here, by slot number.
+    pub(crate) fn infos(&self) -> Vec<TaskInfo> {
+        let tickets = self.tasks.slots().map(|slot| {
+            let generation = self.tasks.generation(slot).min(GENERATION_MAX);
+            Ticket::new(self.number, generation, slot)
+        });
+        tickets.filter_map(|ticket| self.info(ticket)).collect()
     }
 
     /// Refuses new tasks from now on.
     pub(crate) fn close(&self) {
         self.closed.set(true);
+    }
+
+    /// Takes out the future of a task that lives and is not being polled, to
+    /// be dropped by the caller, who then retires it.
+    pub(crate) fn take(&self, ticket: Ticket) -> Option<TaskFuture> {
+        let is_ours = ticket.runtime() == self.number && self.lives(ticket);
+        let future = is_ours.then(|| self.tasks.value(ticket.slot()).future.take());
+        future.flatten()
     }
 
     /// Takes out every future that is left, to be dropped by the caller,

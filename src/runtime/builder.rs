@@ -1,11 +1,15 @@
 //! Every limit of a runtime, its default and the reason for it.
 
+use std::fmt;
 use std::io;
 use std::num::NonZeroUsize;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use super::runtime::Runtime;
+use super::tasks::{TaskEvent, TaskHook};
 use crate::time::{Clock, ManualClock};
 
 /// Sets the limits of a [`Runtime`] before it is made.
@@ -32,7 +36,20 @@ pub struct Builder {
     pub(super) thread_name: String,
     pub(super) shutdown_timeout: Duration,
     pub(super) clock: Clock,
+    pub(super) auto_advance: bool,
     pub(super) shuffle_seed: Option<u64>,
+    pub(super) task_hook: Option<TaskHook>,
+    pub(super) host_waker: Option<HostWaker>,
+}
+
+/// How a host that does not look at the fd is told to turn the loop.
+#[derive(Clone)]
+pub(super) struct HostWaker(pub(super) Arc<dyn Fn() + Send + Sync>);
+
+impl fmt::Debug for HostWaker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HostWaker")
+    }
 }
 
 impl Default for Builder {
@@ -47,7 +64,10 @@ impl Default for Builder {
             thread_name: String::from("tourbillon"),
             shutdown_timeout: Duration::from_secs(5),
             clock: Clock::real(),
+            auto_advance: false,
             shuffle_seed: None,
+            task_hook: None,
+            host_waker: None,
         }
     }
 }
@@ -116,10 +136,50 @@ impl Builder {
     /// Runs on a clock that is moved by hand, for tests and simulations.
     ///
     /// The loop then never sleeps for a timer. Use
-    /// [`Runtime::run_until_stalled`], move the clock, and run again.
+    /// [`Runtime::run_until_stalled`], move the clock, and run again; or see
+    /// [`auto_advance`](Builder::auto_advance).
     #[must_use]
     pub fn manual_clock(mut self, clock: &ManualClock) -> Self {
         self.clock = clock.clock();
+        self
+    }
+
+    /// Lets a [manual clock](Builder::manual_clock) move itself to the next
+    /// deadline whenever the loop would sleep, so that what takes hours takes
+    /// no time. It moves only when nothing else can happen: no task is ready,
+    /// no post waits, no socket has anything, and no job is out. Turns that
+    /// must not sleep, as those of [`Runtime::run_until_stalled`], do not move
+    /// it. Without a manual clock this does nothing.
+    ///
+    /// What another thread or process is about to do is not known here: a
+    /// test that waits for one should move the clock by hand.
+    ///
+    /// # Examples
+    ///
+    /// A test of a retry that waits for an hour, and its pattern:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tourbillon::time::ManualClock;
+    /// use tourbillon::{Runtime, sleep};
+    ///
+    /// // #[test]
+    /// fn a_retry_waits_for_an_hour() {
+    ///     let time = ManualClock::new();
+    ///     let mut rt = Runtime::builder()
+    ///         .manual_clock(&time)
+    ///         .auto_advance(true)
+    ///         .build()
+    ///         .unwrap();
+    ///     let began = time.now();
+    ///     rt.block_on(async { sleep(Duration::from_secs(3600)).await });
+    ///     assert_eq!(time.now() - began, Duration::from_secs(3600));
+    /// }
+    /// # a_retry_waits_for_an_hour();
+    /// ```
+    #[must_use]
+    pub fn auto_advance(mut self, by_itself: bool) -> Self {
+        self.auto_advance = by_itself;
         self
     }
 
@@ -129,6 +189,50 @@ impl Builder {
     #[must_use]
     pub fn shuffle_ready_queue(mut self, seed: u64) -> Self {
         self.shuffle_seed = Some(seed);
+        self
+    }
+
+    /// Has `hook` hear of every task: when it is spawned, before and after
+    /// each poll, and when it has ended. For tracing and for tests; without a
+    /// hook it costs a comparison a poll.
+    ///
+    /// The hook runs on the loop's thread, may do what a task may do, and
+    /// holds up the loop while it runs. If it panics, that is logged.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// use std::{cell::RefCell, rc::Rc};
+    /// use tourbillon::TaskEventKind::{Finished, PollBegins, PollEnds, Spawned};
+    /// use tourbillon::{Runtime, spawn_named};
+    ///
+    /// let heard = Rc::new(RefCell::new(Vec::new()));
+    /// let hears = Rc::clone(&heard);
+    /// let mut rt = Runtime::builder()
+    ///     .on_task_event(move |event| hears.borrow_mut().push(event.kind))
+    ///     .build()?;
+    /// rt.block_on(async { spawn_named("one", async {}).await.unwrap() });
+    /// assert_eq!(*heard.borrow(), [Spawned, PollBegins, PollEnds, Finished]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn on_task_event(mut self, hook: impl Fn(&TaskEvent) + 'static) -> Self {
+        self.task_hook = Some(TaskHook(Rc::new(hook)));
+        self
+    }
+
+    /// Has `wake` called when another thread has sent something to a loop
+    /// that does not turn, besides making its fd readable: for a host that is
+    /// told of work by a call, as a GUI's `post message`, and not by an fd.
+    /// What sockets bring is told by the fd alone.
+    ///
+    /// It is called on that other thread, at most once until the loop has
+    /// been turned, and must neither block nor panic.
+    #[must_use]
+    pub fn host_waker(mut self, wake: impl Fn() + Send + Sync + 'static) -> Self {
+        self.host_waker = Some(HostWaker(Arc::new(wake)));
         self
     }
 

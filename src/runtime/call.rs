@@ -17,7 +17,14 @@ use crate::time::TimerKey;
 /// When no runtime is entered on this thread.
 #[track_caller]
 pub fn call_soon(callback: impl FnOnce() + 'static) {
-    current().push_callback(Callback::new(callback, Location::caller()));
+    current().call_soon(callback);
+}
+
+impl Parts {
+    #[track_caller]
+    pub(crate) fn call_soon(&self, callback: impl FnOnce() + 'static) {
+        self.push_callback(Callback::new(callback, Location::caller()));
+    }
 }
 
 /// Has the loop call `callback` once `delay` has passed; never early, and

@@ -59,6 +59,12 @@ pub(super) fn current_executor() -> Rc<Executor> {
     look(|parts| Rc::clone(&parts.executor)).unwrap_or_else(|| Rc::clone(&current().executor))
 }
 
+/// The parts of the current runtime, if it has a hook for tasks.
+#[inline]
+pub(super) fn hooked() -> Option<Rc<Parts>> {
+    look(|parts| parts.task_hook.is_some().then(|| Rc::clone(parts))).flatten()
+}
+
 /// The same, or nothing.
 #[inline]
 pub(crate) fn try_current() -> Option<Rc<Parts>> {
@@ -88,5 +94,49 @@ impl Drop for EnterGuard {
         drop(self.executor.take());
         let left = CURRENT.replace(self.before.take());
         drop(left.map(ManuallyDrop::into_inner));
+    }
+}
+
+thread_local! {
+    /// Whether a loop turns on this thread: what runs now is its task or
+    /// callback.
+    static TURNING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// While this lives, a loop turns on this thread.
+#[derive(Debug)]
+pub(super) struct Turning {
+    before: bool,
+}
+
+impl Turning {
+    /// For one who may turn a loop inside a task of another, as long as he
+    /// does not sleep in it.
+    pub(super) fn begin() -> Self {
+        Turning {
+            before: TURNING.replace(true),
+        }
+    }
+
+    /// For one who turns a loop until something has happened.
+    ///
+    /// # Panics
+    ///
+    /// When another loop turns on this thread already.
+    #[track_caller]
+    pub(super) fn begin_blocking(what: &str) -> Self {
+        assert!(
+            !TURNING.get(),
+            "{what} was called inside a task or a callback of another runtime, whose loop would \
+             stand still meanwhile: await instead, turn the inner one with \
+             Runtime::turn(Some(Duration::ZERO)), or give it a thread of its own"
+        );
+        Self::begin()
+    }
+}
+
+impl Drop for Turning {
+    fn drop(&mut self) {
+        TURNING.set(self.before);
     }
 }

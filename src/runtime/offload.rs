@@ -65,6 +65,10 @@ impl Jobs {
         Some(self.waiting.remove(index))
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// Keys of all that is out.
     pub(super) fn keys(&self) -> Vec<JobKey> {
         let key = |(index, waiting): (usize, &Waiting)| {

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use super::builder::Builder;
+use super::builder::{Builder, HostWaker};
 use super::offload::Jobs;
+use super::tasks::TaskHook;
 use crate::blocking::{JobKey, Pool, PoolLimits};
 use crate::executor::{self, Executor, Registration, Ticket};
 use crate::queue::TaskQueue;
@@ -92,6 +93,10 @@ pub(crate) struct Parts {
     pub(super) posts: Cell<Vec<Post>>,
     pub(super) woken: Cell<Vec<Waker>>,
 
+    /// Whom to tell of tasks.
+    pub(super) task_hook: Option<TaskHook>,
+    /// Whether a manual clock moves itself when nothing else can happen.
+    pub(super) auto_advance: bool,
     pub(super) shutdown_timeout: Duration,
     pub(super) workers_max: usize,
     pub(super) registration: Registration,
@@ -121,7 +126,15 @@ impl Parts {
     #[track_caller]
     pub(super) fn new(builder: &Builder) -> io::Result<Self> {
         let reactor = Reactor::new()?;
-        let door = Arc::new(TaskQueue::new(reactor.bell()));
+        let bell = reactor.bell();
+        let door = match builder.host_waker.clone() {
+            None => TaskQueue::new(bell),
+            Some(HostWaker(wake)) => TaskQueue::new(move || {
+                bell();
+                wake();
+            }),
+        };
+        let door = Arc::new(door);
         let wakes = Arc::clone(&door);
         let registration = executor::register(move |ticket| {
             // A closed door means that the task is gone, or about to be.
@@ -165,6 +178,8 @@ impl Parts {
             due: Cell::default(),
             posts: Cell::default(),
             woken: Cell::default(),
+            task_hook: builder.task_hook.clone(),
+            auto_advance: builder.auto_advance && builder.clock.is_manual(),
             shutdown_timeout: builder.shutdown_timeout,
             workers_max: builder.blocking_workers_max,
             registration,

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::builder::Builder;
-use super::current::{self, EnterGuard};
+use super::current::{self, EnterGuard, Turning};
 use super::handle::Handle;
 use super::parts::Parts;
 use super::shutdown::ShutdownReport;
@@ -77,9 +77,12 @@ impl Runtime {
     ///
     /// # Panics
     ///
-    /// If `future` does, or if the kernel's poll fails, which means that its
-    /// descriptor was closed behind the runtime's back.
+    /// If `future` does; inside a task or a callback of another runtime; or if
+    /// the kernel's poll fails, which means that its descriptor was closed
+    /// behind the runtime's back.
+    #[track_caller]
     pub fn block_on<F: Future>(&mut self, future: F) -> F::Output {
+        let _turning = Turning::begin_blocking("Runtime::block_on");
         let _entered = self.enter();
         let mut output = None;
         self.run_root(pin!(async { output = Some(future.await) }));
@@ -110,7 +113,13 @@ impl Runtime {
     /// # Errors
     ///
     /// When the kernel's poll fails.
+    ///
+    /// # Panics
+    ///
+    /// Inside a task or a callback of another runtime.
+    #[track_caller]
     pub fn run(&mut self) -> io::Result<()> {
+        let _turning = Turning::begin_blocking("Runtime::run");
         let _entered = self.enter();
         self.parts.begin();
         loop {
@@ -150,6 +159,7 @@ impl Runtime {
     ///
     /// When the kernel's poll fails.
     pub fn turn(&mut self, park_max: Option<Duration>) -> io::Result<()> {
+        let _turning = Turning::begin();
         let _entered = self.enter();
         self.parts.begin();
         self.parts.gather();

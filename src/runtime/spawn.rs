@@ -7,8 +7,9 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use super::current::current_executor;
+use super::current::{current_executor, hooked};
 use super::parts::Parts;
+use super::tasks::TaskEventKind;
 use crate::executor::JoinHandle;
 
 /// Spawns `future` as a task of the current runtime.
@@ -67,12 +68,22 @@ pub(super) fn spawn_at<F>(
 where
     F: Future + 'static,
 {
-    current_executor().spawn(future, name, place)
+    let handle = current_executor().spawn(future, name, place);
+    tell_of(&handle);
+    handle
+}
+
+/// Tells the hook of a new task, if there is a hook and the task was taken.
+#[inline]
+fn tell_of<T>(handle: &JoinHandle<T>) {
+    if let Some(parts) = hooked() {
+        parts.tell(TaskEventKind::Spawned, handle.ticket());
+    }
 }
 
 impl Parts {
     #[track_caller]
-    pub(super) fn spawn<F>(
+    pub(crate) fn spawn<F>(
         &self,
         future: F,
         name: Option<Cow<'static, str>>,
@@ -80,7 +91,9 @@ impl Parts {
     where
         F: Future + 'static,
     {
-        Rc::clone(&self.executor).spawn(future, name, Location::caller())
+        let handle = Rc::clone(&self.executor).spawn(future, name, Location::caller());
+        self.tell(TaskEventKind::Spawned, handle.ticket());
+        handle
     }
 }
 

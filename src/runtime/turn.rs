@@ -16,6 +16,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::parts::{Callback, CallbackKind, Due, Parts, Post, count};
+use super::tasks::TaskEventKind;
 use crate::executor::{self, CheckedOut, JoinError, Outcome, TaskFuture, Ticket, panic_text};
 
 /// While work waits, the kernel is asked after this many calls and polls, and
@@ -189,7 +190,14 @@ impl Parts {
             timeout = timeout.map_or(park_max, |left| {
                 Some(park_max.map_or(left, |max| left.min(max)))
             });
+            if let Some(then) = self.next_jump(park_max) {
+                return self.jump(then);
+            }
         }
+        self.sleep(timeout)
+    }
+
+    pub(super) fn sleep(&self, timeout: Option<Duration>) -> io::Result<()> {
         let mut woken = self.woken.take();
         count(&self.counts.parks);
         let asked = self.reactor.park(timeout, &mut woken);
@@ -301,6 +309,7 @@ impl Parts {
     fn poll(&self, ticket: Ticket, future: TaskFuture, polled: &mut Option<(Ticket, TaskFuture)>) {
         count(&self.counts.polls);
         self.renew_budget();
+        self.tell(TaskEventKind::PollBegins, ticket);
         // Dropping such a waker does nothing; this way it is not even called.
         let waker = ManuallyDrop::new(executor::waker(ticket));
         let mut cx = Context::from_waker(&waker);
@@ -309,6 +318,7 @@ impl Parts {
         let Some((_, future)) = polled.take() else {
             return;
         };
+        self.tell(TaskEventKind::PollEnds, ticket);
         match poll {
             Poll::Pending => self.executor.check_in(ticket, future),
             Poll::Ready(output) => self.end(ticket, future, Ok(output)),
@@ -328,9 +338,10 @@ impl Parts {
     /// The future goes first: whoever is told of the end finds released what
     /// the task held.
     fn end(&self, ticket: Ticket, future: TaskFuture, outcome: Outcome) {
+        self.tell(TaskEventKind::of_end(&outcome), ticket);
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(future))) {
-            let facts = self.executor.facts(ticket).map(|facts| facts.to_string());
-            let who = facts.as_deref().unwrap_or("a task");
+            let info = self.executor.info(ticket).map(|info| info.to_string());
+            let who = info.as_deref().unwrap_or("a task");
             self.note_panic(&format_args!("dropping what {who} held"), payload);
         }
         let left = self.executor.retire(ticket, outcome);
@@ -345,10 +356,19 @@ impl Parts {
     #[cold]
     fn end_panicked(&self, ticket: Ticket, future: TaskFuture, payload: Box<dyn Any + Send>) {
         count(&self.counts.panics);
-        if let Some(facts) = self.executor.facts(ticket) {
-            log_panic(&facts, &*payload);
+        if let Some(info) = self.executor.info(ticket) {
+            log_panic(&info, &*payload);
         }
         self.end(ticket, future, Err(JoinError::panicked(payload)));
+    }
+
+    /// Drops a task here and now, in user code that wants it gone; if it is
+    /// the one being polled, in its next turn.
+    pub(crate) fn cut(&self, ticket: Ticket) {
+        match self.executor.take(ticket) {
+            Some(future) => self.drop_aborted(ticket, future),
+            None => self.executor.abort(ticket),
+        }
     }
 
     #[cold]

@@ -60,6 +60,14 @@ impl Clock {
         self.hand.is_some()
     }
 
+    /// Moves a manual clock forward to `then`, with all that share its hand. Does nothing to a
+    /// real one, nor backwards.
+    pub(crate) fn move_to(&self, then: Instant) {
+        if let Some(hand) = &self.hand {
+            hand.set(hand.get().max(then));
+        }
+    }
+
     /// Returns the whole ticks that had passed at `at`, rounded down; 0 before the origin.
     ///
     /// Saturates at `u64::MAX`.

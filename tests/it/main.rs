@@ -6,6 +6,7 @@ mod tidy;
 
 // The loop.
 mod support;
+mod tasks;
 mod turn;
 mod futures;
 mod wakers;

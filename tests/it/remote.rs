@@ -1,9 +1,12 @@
 //! What other threads may do: call, spawn, stop, and find the door closed.
 
 use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -296,25 +299,64 @@ async fn nest(level: usize, diary: Rc<RefCell<Vec<&'static str>>>) {
     let mut inner = Runtime::new().unwrap();
     // A task of the inner one that wakes a task of this one, and the other way round.
     let (to_outer, from_inner) = mpsc::channel();
-    let here = std::future::poll_fn(|cx| std::task::Poll::Ready(cx.waker().clone())).await;
+    let here = poll_fn(|cx| Poll::Ready(cx.waker().clone())).await;
     let next = Rc::clone(&diary);
-    let result = caught(|| {
-        inner.block_on(async move {
-            here.wake_by_ref();
-            spawn(async move { to_outer.send(()).unwrap() })
-                .await
-                .unwrap();
-            if level < 3 {
-                Box::pin(nest(level + 1, next)).await;
-            }
-            panic!("at level {level}");
-        })
+    let mut task = inner.spawn(async move {
+        here.wake_by_ref();
+        spawn(async move { to_outer.send(()).unwrap() })
+            .await
+            .unwrap();
+        if level < 3 {
+            Box::pin(nest(level + 1, next)).await;
+        }
+        panic!("at level {level}");
     });
-    assert_eq!(text_of(&*result.unwrap_err()), format!("at level {level}"));
+    while !task.is_finished() {
+        inner.turn(ZERO).unwrap();
+    }
+    let Poll::Ready(Err(error)) = Pin::new(&mut task).poll(&mut Context::from_waker(Waker::noop()))
+    else {
+        panic!("a task that panicked has an error");
+    };
+    let payload = error.into_panic().unwrap();
+    assert_eq!(text_of(&*payload), format!("at level {level}"));
     assert_eq!(from_inner.try_iter().count(), 1);
-    assert!(inner.stats().tasks_spawned >= 1 && inner.stats().panics == 0);
+    assert_eq!((inner.stats().tasks_spawned, inner.stats().panics), (2, 1));
     yield_now().await;
     diary.borrow_mut().push(UP[level]);
+}
+
+/// It would stop the outer loop; the message says what to do instead.
+#[test]
+fn a_runtime_does_not_block_inside_another() {
+    within(|| {
+        let mut outer = Runtime::new().unwrap();
+        let mut inner = Runtime::new().unwrap();
+        let refused = outer.block_on(async move {
+            let refused = [
+                caught(|| inner.block_on(async {})),
+                caught(|| inner.run().unwrap()),
+            ];
+            // And it works on, here and afterwards.
+            inner.turn(ZERO).unwrap();
+            drop(inner);
+            spawn(async {}).await.unwrap();
+            refused
+        });
+        for (refused, name) in refused.into_iter().zip(["block_on", "run"]) {
+            let payload = refused.unwrap_err();
+            let text = text_of(&*payload);
+            assert!(
+                text.contains(&format!("Runtime::{name} was called inside a task")),
+                "{text}"
+            );
+            assert!(text.contains("await instead"), "{text}");
+        }
+        // Once the outer one stands still, any may block again, also after a panic.
+        let panicked = caught(|| outer.block_on(async { panic!("out") }));
+        assert!(panicked.is_err());
+        assert_eq!(Runtime::new().unwrap().block_on(async { 5 }), 5);
+    });
 }
 
 #[test]
@@ -329,10 +371,10 @@ fn wakes_between_nested_runtimes_reach_the_right_one() {
             let (waker, mut wakers) = (Rc::new(RefCell::new(None)), Vec::new());
             let hold = Rc::clone(&waker);
             inner
-                .spawn(std::future::poll_fn(move |cx| {
+                .spawn(poll_fn(move |cx| {
                     mine.borrow_mut().1 += 1;
                     *hold.borrow_mut() = Some(cx.waker().clone());
-                    std::task::Poll::<()>::Pending
+                    Poll::<()>::Pending
                 }))
                 .detach();
             inner.turn(ZERO).unwrap();

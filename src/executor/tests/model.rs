@@ -316,7 +316,7 @@ impl Model {
                     self.seed
                 );
                 assert!(
-                    self.world.executor.facts(ticket).is_none(),
+                    self.world.executor.info(ticket).is_none(),
                     "seed {}",
                     self.seed
                 );

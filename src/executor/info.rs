@@ -1,0 +1,68 @@
+//! Who a task is and how it fares, for logs, hooks and lists.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::panic::Location;
+
+use super::ticket::Ticket;
+
+/// Names a task of this process. Two tasks that live at once have two, and
+/// one that has ended gives its own away only after millions of others.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TaskId(u64);
+
+impl TaskId {
+    pub(super) fn of(ticket: Ticket) -> Self {
+        TaskId(ticket.to_bits())
+    }
+}
+
+/// The runtime's number, the slot's, and how many tasks the slot had before.
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ticket = Ticket::from_bits(self.0);
+        let (runtime, slot) = (ticket.runtime(), ticket.slot());
+        write!(f, "{runtime}.{slot}.{}", ticket.generation())
+    }
+}
+
+impl fmt::Debug for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TaskId({self})")
+    }
+}
+
+/// What a task is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TaskState {
+    /// It waits for somebody to wake it.
+    Waiting,
+    /// It was woken, and will be polled in its turn.
+    Ready,
+    /// It is being polled.
+    Running,
+    /// It was aborted, and will be dropped in its turn.
+    Aborting,
+}
+
+/// Who a task is, and how it fared when this was taken.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TaskInfo {
+    /// Its number.
+    pub id: TaskId,
+    /// The name given to [`spawn_named`](crate::spawn_named), or its type.
+    pub name: Cow<'static, str>,
+    /// Where it was spawned.
+    pub place: &'static Location<'static>,
+    /// What it is doing.
+    pub state: TaskState,
+    /// How often it has been polled; begins again at zero after 2^32.
+    pub polls: u32,
+}
+
+impl fmt::Display for TaskInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "task \"{}\" (spawned at {})", self.name, self.place)
+    }
+}
