@@ -3,6 +3,8 @@
 //! A loaded machine is slow, never fast: times are held against lower bounds only, and what is
 //! asserted beyond them is order and counts.
 
+mod embedding;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
@@ -11,13 +13,15 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use embedding::{embedding, host_loop, inside_tokio, loop_per_core, two_loops};
+
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// What an example printed, checked.
 type Judge = fn(&Output);
 
 /// Every chapter: its name, its arguments, and what must be seen.
-const CHAPTERS: [(&str, &[&str], Judge); 10] = [
+const CHAPTERS: [(&str, &[&str], Judge); 14] = [
     ("01_thirty_lines", &[], thirty_lines),
     ("02_first_turn", &[], first_turn),
     ("03_timers", &[], timers),
@@ -28,6 +32,10 @@ const CHAPTERS: [(&str, &[&str], Judge); 10] = [
     ("07_echo", &[], echo),
     ("08_pool_full", &[], pool_full),
     ("09_embedding", &[], embedding),
+    ("15_two_loops", &[], two_loops),
+    ("16_loop_per_core", &[], loop_per_core),
+    ("17_host_loop", &[], host_loop),
+    ("18_inside_tokio", &[], inside_tokio),
 ];
 
 #[test]
@@ -291,19 +299,6 @@ fn pool_full(output: &Output) {
     output.in_order(&["awaited:", "ran on tourbillon-", "awaited on main"]);
     assert!(output.count("workers ") <= 4.0, "{}", output.text);
     assert_eq!(output.count("jobs "), 9.0);
-}
-
-fn embedding(output: &Output) {
-    output.in_order(&["A. ", "frame 10:", "frame 20:", "frame 30:", "B. "]);
-    let beats = numbers(output.line("frame 30"))[1];
-    assert!((3.0..=30.0).contains(&beats), "{beats} beats");
-    if cfg!(mio_unsupported_force_poll_poll) {
-        output.in_order(&["B. ", "Left out"]);
-        return;
-    }
-    output.in_order(&["B. ", "the timer fired", "the job ended: true"]);
-    output.in_order(&["B. ", "a byte on its own socket", "turns "]);
-    output.in_order(&["B. ", "the loop's fd is readable", "the job ended"]);
 }
 
 /// What an example printed.
