@@ -178,7 +178,8 @@ impl Pool {
         Self::with_spawn(limits, thread_name, deliver, Box::new(spawn))
     }
 
-    pub(super) fn with_spawn(
+    /// The same with threads from elsewhere, as under loom.
+    pub(crate) fn with_spawn(
         limits: PoolLimits,
         mut thread_name: String,
         deliver: Arc<dyn Fn(JobKey) + Send + Sync>,
