@@ -13,9 +13,19 @@
 mod listener;
 mod stream;
 mod split;
+mod connect;
+mod target;
+mod lookup;
+mod race;
+mod pool_job;
+
+#[cfg(test)]
+mod tests;
 
 pub use crate::reactor::PeerState;
-pub use crate::sys::{Keepalive, ListenOptions};
+pub use crate::sys::{ConnectOptions, Keepalive, ListenOptions};
 pub use listener::TcpListener;
+pub use lookup::lookup_host;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 pub use stream::TcpStream;
+pub use target::Target;

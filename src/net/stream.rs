@@ -9,10 +9,12 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use super::connect;
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
+use super::target::Target;
 use crate::reactor::{Direction, PeerState};
 use crate::runtime::{Parts, Registered, current};
-use crate::sys::{self, Keepalive};
+use crate::sys::{self, ConnectOptions, Keepalive};
 
 /// A TCP connection, read and written by awaiting.
 ///
@@ -42,17 +44,87 @@ use crate::sys::{self, Keepalive};
 pub struct TcpStream(Registered<mio::net::TcpStream>);
 
 impl TcpStream {
-    /// Connects to `address`.
+    /// Connects to a host and port: `"example.org:80"`, `("example.org", 80)`,
+    /// a `SocketAddr`, or what else makes a [`Target`].
+    ///
+    /// A name is looked up as by [`lookup_host`](super::lookup_host). If it
+    /// has several addresses they are tried as RFC 8305 (Happy Eyeballs) has
+    /// it: IPv6 and IPv4 in turns, the next one 250 ms after the last or at
+    /// once when that has failed; the first to connect is taken. Several
+    /// addresses that are given are tried the same way, in their order.
+    ///
+    /// There is no limit on the time but the system's, which is minutes; see
+    /// the second example.
     ///
     /// # Errors
     ///
-    /// What connect(2) says: refused, unreachable, timed out, ...
+    /// What looking up the name says; else what connect(2) says (refused,
+    /// unreachable, timed out, ...): the kind is that of the address that
+    /// failed last, and the message names all that were tried.
     ///
     /// # Cancellation
     ///
-    /// Dropping the future closes the socket.
-    pub async fn connect(address: SocketAddr) -> io::Result<Self> {
-        let io = mio::net::TcpStream::connect(address)?;
+    /// Dropping the future closes every socket that was being connected.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::{TcpListener, TcpStream};
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let port = listener.local_addr()?.port();
+    /// let by_name = TcpStream::connect(("localhost", port)).await?;
+    /// let by_number = TcpStream::connect(format!("127.0.0.1:{port}")).await?;
+    /// assert_eq!(by_name.peer_addr()?, by_number.peer_addr()?);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
+    ///
+    /// Within a time, looking up included. What is left of the lookup ends by
+    /// itself, on its thread:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::{TcpListener, TcpStream};
+    /// use std::time::Duration;
+    /// use tourbillon::timeout;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let address = listener.local_addr()?;
+    /// let limit = Duration::from_secs(5);
+    /// let stream = timeout(limit, TcpStream::connect(address)).await??;
+    /// # drop(stream);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
+    pub async fn connect(target: impl Into<Target>) -> io::Result<Self> {
+        connect::connect(target.into(), &ConnectOptions::default()).await
+    }
+
+    /// Connects as [`connect`](Self::connect) does, from a chosen address or
+    /// with other options that a socket must have before it connects.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect`](Self::connect), and what bind(2) and setsockopt(2) say.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future closes every socket that was being connected.
+    pub async fn connect_with(
+        target: impl Into<Target>,
+        options: &ConnectOptions,
+    ) -> io::Result<Self> {
+        connect::connect(target.into(), options).await
+    }
+
+    /// Waits for the end of a handshake that has begun.
+    pub(super) async fn connecting(socket: std::net::TcpStream) -> io::Result<Self> {
+        let io = mio::net::TcpStream::from_std(socket);
         let stream = TcpStream(Registered::connecting(current(), io)?);
         poll_fn(|cx| stream.poll_connected(cx)).await?;
         Ok(stream)

@@ -135,15 +135,7 @@ where
     T: Send + 'static,
     J: FnOnce() -> T + Send + 'static,
 {
-    let parts = current();
-    let cell = Rc::new(JoinCell::new());
-    let end = Rc::clone(&cell);
-    let completion = move |result| end.end(result);
-    let key = parts.submit(job, completion, Lane::Normal, Location::caller());
-    JobHandle {
-        cell,
-        job: Job { parts, key },
-    }
+    JobHandle::submit(current(), Lane::Normal, Location::caller(), job)
 }
 
 impl Parts {
@@ -266,6 +258,28 @@ impl fmt::Debug for Job {
 pub struct JobHandle<T> {
     cell: Rc<JoinCell<T>>,
     job: Job,
+}
+
+impl<T: Send + 'static> JobHandle<T> {
+    /// Hands a job to the pool, in the lane it belongs to.
+    pub(crate) fn submit<J>(
+        parts: Rc<Parts>,
+        lane: Lane,
+        place: &'static Location<'static>,
+        job: J,
+    ) -> Self
+    where
+        J: FnOnce() -> T + Send + 'static,
+    {
+        let cell = Rc::new(JoinCell::new());
+        let end = Rc::clone(&cell);
+        let completion = move |result| end.end(result);
+        let key = parts.submit(job, completion, lane, place);
+        JobHandle {
+            cell,
+            job: Job { parts, key },
+        }
+    }
 }
 
 impl<T> JobHandle<T> {

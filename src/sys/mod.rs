@@ -3,6 +3,7 @@
 //! ```text
 //!   signal   SIGINT ──▶ handler ──▶ pending bit + one byte ──▶ a readable fd ──▶ Signal
 //!   socket   listen with a backlog, shared ports, keep-alive probes, linger
+//!   connect  begin a connection from a chosen address
 //!   fault    which errors of the kernel mean "go on", and which "no descriptors left"
 //!   host     how many descriptors this process may have
 //! ```
@@ -15,6 +16,7 @@
     reason = "system calls are foreign functions; this room keeps them together"
 )]
 
+mod connect;
 mod fault;
 mod host;
 mod signal;
@@ -23,6 +25,8 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
+pub use connect::ConnectOptions;
+pub(crate) use connect::connect;
 pub(crate) use fault::{is_peer_gone_on_accept, is_resource_exhausted};
 pub(crate) use host::raise_fd_limit;
 pub use signal::Signal;

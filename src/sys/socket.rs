@@ -123,7 +123,7 @@ const SHARED_PORT: c_int = libc::SO_REUSEPORT_LB;
 const SHARED_PORT: c_int = libc::SO_REUSEPORT;
 
 #[cfg(not(target_vendor = "apple"))]
-fn stream_socket(addr: &SocketAddr) -> io::Result<OwnedFd> {
+pub(super) fn stream_socket(addr: &SocketAddr) -> io::Result<OwnedFd> {
     open_socket(
         addr,
         libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK,
@@ -133,7 +133,7 @@ fn stream_socket(addr: &SocketAddr) -> io::Result<OwnedFd> {
 /// macOS cannot create a socket nonblocking and closed on exec, so between the calls a fork on
 /// another thread may inherit it.
 #[cfg(target_vendor = "apple")]
-fn stream_socket(addr: &SocketAddr) -> io::Result<OwnedFd> {
+pub(super) fn stream_socket(addr: &SocketAddr) -> io::Result<OwnedFd> {
     let socket = open_socket(addr, libc::SOCK_STREAM)?;
     // SAFETY: F_SETFD takes a number and touches no memory.
     check(unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) })?;
@@ -161,7 +161,7 @@ pub(super) fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
     Ok(())
 }
 
-fn sockaddr_v4(addr: SocketAddrV4) -> libc::sockaddr_in {
+pub(super) fn sockaddr_v4(addr: SocketAddrV4) -> libc::sockaddr_in {
     libc::sockaddr_in {
         #[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
         sin_len: mem::size_of::<libc::sockaddr_in>() as u8,
@@ -175,7 +175,7 @@ fn sockaddr_v4(addr: SocketAddrV4) -> libc::sockaddr_in {
     }
 }
 
-fn sockaddr_v6(addr: SocketAddrV6) -> libc::sockaddr_in6 {
+pub(super) fn sockaddr_v6(addr: SocketAddrV6) -> libc::sockaddr_in6 {
     libc::sockaddr_in6 {
         #[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
         sin6_len: mem::size_of::<libc::sockaddr_in6>() as u8,
@@ -190,10 +190,10 @@ fn sockaddr_v6(addr: SocketAddrV6) -> libc::sockaddr_in6 {
 }
 
 /// Binds to a socket address of either family.
-fn bind<A>(fd: BorrowedFd<'_>, addr: &A) -> io::Result<()> {
+pub(super) fn bind<A>(fd: BorrowedFd<'_>, addr: &A) -> io::Result<()> {
     let addr: *const A = addr;
     // SAFETY: bind(2) reads as many bytes as the third argument says, and the reference vouches for
-    // that many. Both callers pass a sockaddr whose family tells its type.
+    // that many. All callers pass a sockaddr whose family tells its type.
     check(unsafe { libc::bind(fd.as_raw_fd(), addr.cast(), size_of_option::<A>()) })?;
     Ok(())
 }
@@ -295,7 +295,12 @@ fn whole_seconds(time: Duration) -> c_int {
 }
 
 /// Sets an option whose C type is laid out as `T`.
-fn set_option<T: Copy>(fd: BorrowedFd<'_>, level: c_int, name: c_int, value: &T) -> io::Result<()> {
+pub(super) fn set_option<T: Copy>(
+    fd: BorrowedFd<'_>,
+    level: c_int,
+    name: c_int,
+    value: &T,
+) -> io::Result<()> {
     let value: *const T = value;
     let size = size_of_option::<T>();
     // SAFETY: setsockopt(2) reads as many bytes as the last argument says, and the reference
@@ -313,7 +318,7 @@ fn int_option(fd: BorrowedFd<'_>, level: c_int, name: c_int) -> io::Result<c_int
     Ok(value)
 }
 
-fn size_of_option<T>() -> socklen_t {
+pub(super) fn size_of_option<T>() -> socklen_t {
     socklen_t::try_from(mem::size_of::<T>()).expect("a socket option is a few bytes")
 }
 

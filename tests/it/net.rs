@@ -3,6 +3,7 @@
 mod flow;
 mod ends;
 mod full;
+mod names;
 
 use std::cell::Cell;
 use std::io::{ErrorKind, IoSlice, Read, Write};

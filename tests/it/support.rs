@@ -377,3 +377,18 @@ pub(crate) fn duplicate(fd: RawFd) -> std::os::fd::OwnedFd {
     let borrowed = unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) };
     borrowed.try_clone_to_owned().unwrap()
 }
+
+/// The sizes of a socket's sending and receiving buffer.
+#[allow(unsafe_code)]
+pub(crate) fn buffer_sizes(fd: RawFd) -> (i32, i32) {
+    let size = |name| {
+        let (mut size, mut len) = (0_i32, 4 as libc::socklen_t);
+        // SAFETY: one live int is passed, with its length.
+        let answer = unsafe {
+            libc::getsockopt(fd, libc::SOL_SOCKET, name, (&raw mut size).cast(), &mut len)
+        };
+        assert_eq!(answer, 0);
+        size
+    };
+    (size(libc::SO_SNDBUF), size(libc::SO_RCVBUF))
+}
