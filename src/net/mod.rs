@@ -9,6 +9,9 @@
 //!
 //! Try, then wait, then try again. A socket belongs to the runtime that was
 //! entered when it was made, and never leaves that thread.
+//!
+//! What works on any stream of bytes ([`copy`], [`BufReader`], ...) asks for
+//! [`AsyncRead`] and [`AsyncWrite`].
 
 mod listener;
 mod stream;
@@ -17,6 +20,10 @@ mod connect;
 mod target;
 mod lookup;
 mod race;
+mod async_io;
+mod copy;
+mod buf_reader;
+mod buf_writer;
 mod pool_job;
 
 #[cfg(test)]
@@ -24,6 +31,10 @@ mod tests;
 
 pub use crate::reactor::PeerState;
 pub use crate::sys::{ConnectOptions, Keepalive, ListenOptions};
+pub use async_io::{AsyncRead, AsyncWrite};
+pub use buf_reader::{BufReader, Lines};
+pub use buf_writer::BufWriter;
+pub use copy::{copy, copy_bidirectional};
 pub use listener::TcpListener;
 pub use lookup::lookup_host;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};

@@ -4,6 +4,8 @@ mod flow;
 mod ends;
 mod full;
 mod names;
+mod copying;
+mod buffered;
 
 use std::cell::Cell;
 use std::io::{ErrorKind, IoSlice, Read, Write};
