@@ -24,6 +24,7 @@ mod async_io;
 mod copy;
 mod buf_reader;
 mod buf_writer;
+mod send_file;
 mod pool_job;
 
 #[cfg(test)]
@@ -37,6 +38,7 @@ pub use buf_writer::BufWriter;
 pub use copy::{copy, copy_bidirectional};
 pub use listener::TcpListener;
 pub use lookup::lookup_host;
+pub use send_file::send_file;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 pub use stream::TcpStream;
 pub use target::Target;

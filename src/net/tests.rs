@@ -1,5 +1,5 @@
 //! What cannot be seen from outside: which attempts run when, by a connector that is none and a
-//! clock moved by hand; lookups behind a name server that hangs.
+//! clock moved by hand; lookups behind a name server that hangs; files that the kernel refuses.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,6 +8,7 @@
 
 mod attempts;
 mod lookups;
+mod long_way;
 
 use std::time::{Duration, Instant};
 

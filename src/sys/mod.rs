@@ -4,12 +4,13 @@
 //!   signal   SIGINT ──▶ handler ──▶ pending bit + one byte ──▶ a readable fd ──▶ Signal
 //!   socket   listen with a backlog, shared ports, keep-alive probes, linger
 //!   connect  begin a connection from a chosen address
+//!   sendfile from a file to a socket without a copy
 //!   fault    which errors of the kernel mean "go on", and which "no descriptors left"
 //!   host     how many descriptors this process may have
 //! ```
 //!
 //! Every function here wraps a call of a few lines, checks what it returns, and gives a type of the
-//! standard library back. Nothing in this room is called once per request.
+//! standard library back. Of all of it, only sending is called once per request.
 
 #![expect(
     unsafe_code,
@@ -19,6 +20,7 @@
 mod connect;
 mod fault;
 mod host;
+mod sendfile;
 mod signal;
 mod socket;
 
@@ -29,6 +31,7 @@ pub use connect::ConnectOptions;
 pub(crate) use connect::connect;
 pub(crate) use fault::{is_peer_gone_on_accept, is_resource_exhausted};
 pub(crate) use host::raise_fd_limit;
+pub(crate) use sendfile::send_file;
 pub use signal::Signal;
 pub(crate) use signal::SignalPipe;
 pub(crate) use socket::{

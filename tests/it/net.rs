@@ -6,6 +6,7 @@ mod full;
 mod names;
 mod copying;
 mod buffered;
+mod sending;
 
 use std::cell::Cell;
 use std::io::{ErrorKind, IoSlice, Read, Write};
