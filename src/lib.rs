@@ -69,9 +69,10 @@ pub mod task;
 pub mod server;
 
 pub use executor::{CancelOnDrop, JoinError, JoinHandle, TaskId, TaskInfo, TaskState};
+pub use reactor::{Interest, Ready};
 pub use runtime::{
-    Builder, Closed, DetachedJob, Elapsed, EnterGuard, Handle, Interval, Job, JobHandle,
-    MissedTicks, Runtime, ShutdownReport, Sleep, Stats, TaskEvent, TaskEventKind, Timer, YieldNow,
-    call_at, call_later, call_soon, interval, interval_at, offload, sleep, sleep_until, spawn,
-    spawn_blocking, spawn_named, stats, stop, tasks, timeout, yield_now,
+    AsyncFd, Builder, Closed, DetachedJob, Elapsed, EnterGuard, FdWatch, Handle, Interval, Job,
+    JobHandle, MissedTicks, Runtime, ShutdownReport, Sleep, Stats, TaskEvent, TaskEventKind, Timer,
+    YieldNow, call_at, call_later, call_soon, interval, interval_at, offload, sleep, sleep_until,
+    spawn, spawn_blocking, spawn_named, stats, stop, tasks, timeout, watch_fd, yield_now,
 };

@@ -5,34 +5,20 @@ use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsRawFd, RawFd};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
 
+use super::accepting::Accepting;
 use super::stream::TcpStream;
-use crate::reactor::Direction;
-use crate::runtime::{Registered, Sleep, current};
+use crate::runtime::{Registered, current};
 use crate::sys::{self, ListenOptions};
-
-/// How long accepting rests when the descriptor table is full. nginx rests
-/// 500 ms, actix-server 510, tokio's users a second; closing connections
-/// free descriptors sooner than that.
-const FULL_PAUSE: Duration = Duration::from_millis(100);
-
-/// How often the log says that the table is full.
-const FULL_LOG_EVERY: Duration = Duration::from_secs(1);
 
 /// Accepts TCP connections.
 ///
 /// Dropping it closes it; connections that nobody accepted are reset.
 pub struct TcpListener {
-    io: Registered<mio::net::TcpListener>,
+    accepting: Accepting<mio::net::TcpListener>,
     sets_nodelay: bool,
-
-    // While the descriptor table is full.
-    pause: Option<Sleep>,
-    logged_at: Option<Instant>,
 }
 
 impl TcpListener {
@@ -93,12 +79,9 @@ impl TcpListener {
         let parts = current();
         listener.set_nonblocking(true)?;
         let io = Registered::new(parts, mio::net::TcpListener::from_std(listener))?;
-        io.assume_readable();
         Ok(TcpListener {
-            io,
+            accepting: Accepting::new(io),
             sets_nodelay: false,
-            pause: None,
-            logged_at: None,
         })
     }
 
@@ -125,25 +108,13 @@ impl TcpListener {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
-        loop {
-            if let Some(pause) = &mut self.pause {
-                ready!(Pin::new(pause).poll(cx));
-                self.pause = None;
-            }
-            let accepted = self.io.poll_io(cx, Direction::Read, |io| io.accept());
-            match ready!(accepted) {
-                Ok((io, address)) => {
-                    if self.sets_nodelay {
-                        io.set_nodelay(true)?;
-                    }
-                    let stream = TcpStream::accepted(Rc::clone(self.io.parts()), io)?;
-                    return Poll::Ready(Ok((stream, address)));
-                }
-                Err(error) if sys::is_peer_gone_on_accept(&error) => {}
-                Err(error) if sys::is_resource_exhausted(&error) => self.rest(&error),
-                Err(error) => return Poll::Ready(Err(error)),
-            }
+        let accepted = self.accepting.poll_accept(cx, |io| io.accept());
+        let (io, address) = ready!(accepted)?;
+        if self.sets_nodelay {
+            io.set_nodelay(true)?;
         }
+        let stream = TcpStream::accepted(Rc::clone(self.accepting.io.parts()), io)?;
+        Poll::Ready(Ok((stream, address)))
     }
 
     /// The address it listens on, with the port that was taken.
@@ -152,37 +123,13 @@ impl TcpListener {
     ///
     /// What getsockname(2) says.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.io.get().local_addr()
-    }
-
-    /// Refuses the first in the queue and rests.
-    #[cold]
-    fn rest(&mut self, error: &io::Error) {
-        let parts = self.io.parts();
-        let now = parts.now();
-        let is_quiet = self.logged_at.is_none_or(|at| now - at >= FULL_LOG_EVERY);
-        if is_quiet {
-            self.logged_at = Some(now);
-            log::warn!(
-                "accepting pauses: {error}. Raise the limit on open files (ulimit -n) or lower \
-                 the limit on connections"
-            );
-        }
-        let refused = parts.reactor.lend_reserve(|| {
-            let connection = self.io.get().accept();
-            connection.map(drop)
-        });
-        if let Err(error) = refused {
-            log::debug!("the first in the queue could not be refused: {error}");
-        }
-        let end = parts.read_clock() + FULL_PAUSE;
-        self.pause = Some(Sleep::new(Rc::clone(parts), Some(end)));
+        self.accepting.io.get().local_addr()
     }
 }
 
 impl AsRawFd for TcpListener {
     fn as_raw_fd(&self) -> RawFd {
-        self.io.get().as_raw_fd()
+        self.accepting.io.get().as_raw_fd()
     }
 }
 

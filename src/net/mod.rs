@@ -13,9 +13,16 @@
 //! What works on any stream of bytes ([`copy`], [`BufReader`], ...) asks for
 //! [`AsyncRead`] and [`AsyncWrite`].
 
+mod accepting;
 mod listener;
 mod stream;
+mod duplex;
 mod split;
+mod udp;
+mod socket_file;
+mod unix_listener;
+mod unix_stream;
+mod unix_datagram;
 mod connect;
 mod target;
 mod lookup;
@@ -31,7 +38,7 @@ mod pool_job;
 mod tests;
 
 pub use crate::reactor::PeerState;
-pub use crate::sys::{ConnectOptions, Keepalive, ListenOptions};
+pub use crate::sys::{ConnectOptions, Keepalive, ListenOptions, UCred};
 pub use async_io::{AsyncRead, AsyncWrite};
 pub use buf_reader::{BufReader, Lines};
 pub use buf_writer::BufWriter;
@@ -42,3 +49,7 @@ pub use send_file::send_file;
 pub use split::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 pub use stream::TcpStream;
 pub use target::Target;
+pub use udp::UdpSocket;
+pub use unix_datagram::UnixDatagram;
+pub use unix_listener::{UnixListenOptions, UnixListener};
+pub use unix_stream::UnixStream;

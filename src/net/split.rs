@@ -1,70 +1,50 @@
-//! The two directions of a connection, apart.
+//! The two directions of a connection, apart: the same four halves for every
+//! kind of stream.
 
-use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use super::async_io::{AsyncRead, AsyncWrite};
+use super::duplex::{self, Duplex};
 use super::stream::TcpStream;
 
-pub(super) fn borrowed(stream: &TcpStream) -> (ReadHalf<'_>, WriteHalf<'_>) {
+pub(super) fn borrowed<S: Duplex>(stream: &S) -> (ReadHalf<'_, S>, WriteHalf<'_, S>) {
     (ReadHalf(stream), WriteHalf(stream))
 }
 
-pub(super) fn owned(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
+pub(super) fn owned<S: Duplex>(stream: S) -> (OwnedReadHalf<S>, OwnedWriteHalf<S>) {
     let stream = Rc::new(stream);
     (OwnedReadHalf(Rc::clone(&stream)), OwnedWriteHalf(stream))
 }
 
-pub(super) async fn read_exact(stream: &TcpStream, buf: &mut [u8]) -> io::Result<()> {
-    let mut filled = 0;
-    while filled < buf.len() {
-        match poll_fn(|cx| stream.poll_recv(cx, &mut buf[filled..])).await? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            count => filled += count,
-        }
-    }
-    Ok(())
-}
-
-pub(super) async fn write_all(stream: &TcpStream, mut buf: &[u8]) -> io::Result<()> {
-    while !buf.is_empty() {
-        match poll_fn(|cx| stream.poll_send(cx, buf)).await? {
-            0 => return Err(io::ErrorKind::WriteZero.into()),
-            count => buf = &buf[count..],
-        }
-    }
-    Ok(())
-}
-
 /// Tells the peer that no more will come; one that is gone need not be told.
-pub(super) fn close_write(stream: &TcpStream) -> io::Result<()> {
-    match stream.shutdown(Shutdown::Write) {
+pub(super) fn close_write(stream: &impl Duplex) -> io::Result<()> {
+    match stream.close(Shutdown::Write) {
         Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
         result => result,
     }
 }
 
-/// The reading half of a borrowed [`TcpStream`].
+/// The reading half of a borrowed [`TcpStream`], or of another stream `S`.
 #[derive(Debug)]
-pub struct ReadHalf<'a>(&'a TcpStream);
+pub struct ReadHalf<'a, S: Duplex = TcpStream>(&'a S);
 
-/// The writing half of a borrowed [`TcpStream`].
+/// The writing half of a borrowed [`TcpStream`], or of another stream `S`.
 #[derive(Debug)]
-pub struct WriteHalf<'a>(&'a TcpStream);
+pub struct WriteHalf<'a, S: Duplex = TcpStream>(&'a S);
 
-/// The reading half of a [`TcpStream`].
+/// The reading half of a [`TcpStream`], or of another stream `S`.
 #[derive(Debug)]
-pub struct OwnedReadHalf(Rc<TcpStream>);
+pub struct OwnedReadHalf<S: Duplex = TcpStream>(Rc<S>);
 
-/// The writing half of a [`TcpStream`]. Dropping it closes that direction,
-/// so that the peer reads an end.
+/// The writing half of a [`TcpStream`], or of another stream `S`. Dropping it
+/// closes that direction, so that the peer reads an end.
 #[derive(Debug)]
-pub struct OwnedWriteHalf(Rc<TcpStream>);
+pub struct OwnedWriteHalf<S: Duplex = TcpStream>(Rc<S>);
 
-impl ReadHalf<'_> {
+impl<S: Duplex> ReadHalf<'_, S> {
     /// Reads what has arrived; see [`TcpStream::read`].
     ///
     /// # Errors
@@ -75,7 +55,7 @@ impl ReadHalf<'_> {
     ///
     /// Dropping the future loses no byte.
     pub async fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        poll_fn(|cx| self.0.poll_recv(cx, buf)).await
+        duplex::read(self.0, buf).await
     }
 
     /// Fills `buf`; see [`TcpStream::read_exact`].
@@ -88,11 +68,11 @@ impl ReadHalf<'_> {
     ///
     /// Bytes read so far are in `buf`, but how many is lost.
     pub async fn read_exact(&mut self, buf: &mut [u8]) -> io::Result<()> {
-        read_exact(self.0, buf).await
+        duplex::read_exact(self.0, buf).await
     }
 }
 
-impl WriteHalf<'_> {
+impl<S: Duplex> WriteHalf<'_, S> {
     /// Writes as much of `buf` as fits; see [`TcpStream::write`].
     ///
     /// # Errors
@@ -103,7 +83,7 @@ impl WriteHalf<'_> {
     ///
     /// Dropping the future before it is ready has written nothing.
     pub async fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        poll_fn(|cx| self.0.poll_send(cx, buf)).await
+        duplex::write(self.0, buf).await
     }
 
     /// Writes all of `buf`; see [`TcpStream::write_all`].
@@ -116,7 +96,7 @@ impl WriteHalf<'_> {
     ///
     /// Some of `buf` may have been written, and how much is lost.
     pub async fn write_all(&mut self, buf: &[u8]) -> io::Result<()> {
-        write_all(self.0, buf).await
+        duplex::write_all(self.0, buf).await
     }
 
     /// Writes from several buffers; see [`TcpStream::write_vectored`].
@@ -129,7 +109,7 @@ impl WriteHalf<'_> {
     ///
     /// Dropping the future before it is ready has written nothing.
     pub async fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        poll_fn(|cx| self.0.poll_send_vectored(cx, bufs)).await
+        duplex::write_vectored(self.0, bufs).await
     }
 
     /// Tells the peer that no more will come.
@@ -138,11 +118,11 @@ impl WriteHalf<'_> {
     ///
     /// `NotConnected` if the peer has reset the connection.
     pub fn shutdown(&self) -> io::Result<()> {
-        self.0.shutdown(Shutdown::Write)
+        self.0.close(Shutdown::Write)
     }
 }
 
-impl OwnedReadHalf {
+impl<S: Duplex> OwnedReadHalf<S> {
     /// Reads what has arrived; see [`TcpStream::read`].
     ///
     /// # Errors
@@ -153,7 +133,7 @@ impl OwnedReadHalf {
     ///
     /// Dropping the future loses no byte.
     pub async fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        ReadHalf(&self.0).read(buf).await
+        duplex::read(&*self.0, buf).await
     }
 
     /// Fills `buf`; see [`TcpStream::read_exact`].
@@ -166,11 +146,11 @@ impl OwnedReadHalf {
     ///
     /// Bytes read so far are in `buf`, but how many is lost.
     pub async fn read_exact(&mut self, buf: &mut [u8]) -> io::Result<()> {
-        read_exact(&self.0, buf).await
+        duplex::read_exact(&*self.0, buf).await
     }
 }
 
-impl OwnedWriteHalf {
+impl<S: Duplex> OwnedWriteHalf<S> {
     /// Writes as much of `buf` as fits; see [`TcpStream::write`].
     ///
     /// # Errors
@@ -181,7 +161,7 @@ impl OwnedWriteHalf {
     ///
     /// Dropping the future before it is ready has written nothing.
     pub async fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        WriteHalf(&self.0).write(buf).await
+        duplex::write(&*self.0, buf).await
     }
 
     /// Writes all of `buf`; see [`TcpStream::write_all`].
@@ -194,7 +174,7 @@ impl OwnedWriteHalf {
     ///
     /// Some of `buf` may have been written, and how much is lost.
     pub async fn write_all(&mut self, buf: &[u8]) -> io::Result<()> {
-        write_all(&self.0, buf).await
+        duplex::write_all(&*self.0, buf).await
     }
 
     /// Writes from several buffers; see [`TcpStream::write_vectored`].
@@ -207,30 +187,30 @@ impl OwnedWriteHalf {
     ///
     /// Dropping the future before it is ready has written nothing.
     pub async fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        WriteHalf(&self.0).write_vectored(bufs).await
+        duplex::write_vectored(&*self.0, bufs).await
     }
 }
 
-impl Drop for OwnedWriteHalf {
+impl<S: Duplex> Drop for OwnedWriteHalf<S> {
     fn drop(&mut self) {
         // The peer may have closed already; then there is nobody to tell.
-        let _ = self.0.shutdown(Shutdown::Write);
+        let _ = self.0.close(Shutdown::Write);
     }
 }
 
-impl AsyncRead for ReadHalf<'_> {
+impl<S: Duplex> AsyncRead for ReadHalf<'_, S> {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         self.0.poll_recv(cx, buf)
     }
 }
 
-impl AsyncRead for OwnedReadHalf {
+impl<S: Duplex> AsyncRead for OwnedReadHalf<S> {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         self.0.poll_recv(cx, buf)
     }
 }
 
-impl AsyncWrite for WriteHalf<'_> {
+impl<S: Duplex> AsyncWrite for WriteHalf<'_, S> {
     fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.0.poll_send(cx, buf)
     }
@@ -248,7 +228,7 @@ impl AsyncWrite for WriteHalf<'_> {
     }
 }
 
-impl AsyncWrite for OwnedWriteHalf {
+impl<S: Duplex> AsyncWrite for OwnedWriteHalf<S> {
     fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.0.poll_send(cx, buf)
     }
@@ -262,6 +242,6 @@ impl AsyncWrite for OwnedWriteHalf {
     }
 
     fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(close_write(&self.0))
+        Poll::Ready(close_write(&*self.0))
     }
 }

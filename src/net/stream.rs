@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use super::connect;
+use super::duplex::{self, Duplex};
 use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::target::Target;
 use crate::reactor::{Direction, PeerState};
@@ -186,7 +187,7 @@ impl TcpStream {
     ///
     /// Dropping the future loses no byte.
     pub async fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        poll_fn(|cx| self.poll_recv(cx, buf)).await
+        duplex::read(self, buf).await
     }
 
     /// Fills `buf`.
@@ -199,7 +200,7 @@ impl TcpStream {
     ///
     /// Bytes read so far are in `buf`, but how many is lost.
     pub async fn read_exact(&mut self, buf: &mut [u8]) -> io::Result<()> {
-        split::read_exact(self, buf).await
+        duplex::read_exact(self, buf).await
     }
 
     /// Writes as much of `buf` as fits, waiting until something does.
@@ -213,7 +214,7 @@ impl TcpStream {
     ///
     /// Dropping the future before it is ready has written nothing.
     pub async fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        poll_fn(|cx| self.poll_send(cx, buf)).await
+        duplex::write(self, buf).await
     }
 
     /// Writes all of `buf`.
@@ -226,7 +227,7 @@ impl TcpStream {
     ///
     /// Some of `buf` may have been written, and how much is lost.
     pub async fn write_all(&mut self, buf: &[u8]) -> io::Result<()> {
-        split::write_all(self, buf).await
+        duplex::write_all(self, buf).await
     }
 
     /// Writes from several buffers in one system call. Returns how many
@@ -240,7 +241,7 @@ impl TcpStream {
     ///
     /// Dropping the future before it is ready has written nothing.
     pub async fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        poll_fn(|cx| self.poll_send_vectored(cx, bufs)).await
+        duplex::write_vectored(self, bufs).await
     }
 
     /// Splits it into a reading and a writing half that borrow it.
@@ -261,7 +262,7 @@ impl TcpStream {
     ///
     /// `NotConnected` if the peer has reset the connection.
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.0.get().shutdown(how)
+        self.close(how)
     }
 
     /// The peer's address.
@@ -410,13 +411,11 @@ impl TcpStream {
             }
         }
     }
+}
 
+impl Duplex for TcpStream {
     #[inline]
-    pub(super) fn poll_recv(
-        &self,
-        cx: &mut Context<'_>,
-        buf: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_recv(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         if buf.is_empty() {
             return Poll::Ready(Ok(0));
         }
@@ -426,22 +425,21 @@ impl TcpStream {
     }
 
     #[inline]
-    pub(super) fn poll_send(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_send(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let write = |mut io: &mio::net::TcpStream| io.write(buf);
         self.0.poll_move(cx, Direction::Write, buf.len(), write)
     }
 
-    pub(super) fn poll_send_vectored(
+    fn poll_send_vectored(
         &self,
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        // The kernel takes no more at once; the rest is another write.
-        let bufs = &bufs[..bufs.len().min(sys::SLICES_MAX)];
-        let wanted = bufs.iter().map(|buf| buf.len()).sum();
-        self.0.poll_move(cx, Direction::Write, wanted, |io| {
-            io.try_io(|| sys::send_vectored(io.as_fd(), bufs))
-        })
+        duplex::poll_send_vectored(&self.0, cx, bufs)
+    }
+
+    fn close(&self, how: Shutdown) -> io::Result<()> {
+        self.0.get().shutdown(how)
     }
 }
 

@@ -1,24 +1,35 @@
-//! A bare descriptor as a source.
+//! A descriptor as a source, without a type of mio's around it.
 
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use mio::event::Source;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 
-/// An fd that something else owns and keeps open while it is registered.
+/// Something with an fd that stays open while it is registered: a socket of
+/// std's, or the bare number of an fd that something else owns.
+///
+/// mio's sockets keep a record of their registration for poll(2), and fail
+/// once mio has taken them off its list: after an error that a datagram
+/// socket survives, for one. These do not.
 #[derive(Debug)]
-pub(crate) struct FdSource(pub(crate) RawFd);
+pub(crate) struct FdSource<T>(pub(crate) T);
 
-impl Source for FdSource {
+impl<T: AsFd> AsFd for FdSource<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+impl<T: AsRawFd> Source for FdSource<T> {
     fn register(
         &mut self,
         registry: &Registry,
         token: Token,
         interests: Interest,
     ) -> io::Result<()> {
-        SourceFd(&self.0).register(registry, token, interests)
+        SourceFd(&self.0.as_raw_fd()).register(registry, token, interests)
     }
 
     fn reregister(
@@ -27,10 +38,10 @@ impl Source for FdSource {
         token: Token,
         interests: Interest,
     ) -> io::Result<()> {
-        SourceFd(&self.0).reregister(registry, token, interests)
+        SourceFd(&self.0.as_raw_fd()).reregister(registry, token, interests)
     }
 
     fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        SourceFd(&self.0).deregister(registry)
+        SourceFd(&self.0.as_raw_fd()).deregister(registry)
     }
 }

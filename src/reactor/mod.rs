@@ -15,11 +15,13 @@
 
 mod reactor;
 mod fd;
+mod interest;
 mod reserve;
 mod source;
 mod token;
 
 pub(crate) use fd::FdSource;
+pub use interest::{Interest, Ready};
 pub(crate) use mio::event::Source as EventSource;
 pub(crate) use reactor::Reactor;
 pub(crate) use source::Direction;

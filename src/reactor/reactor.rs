@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use mio::Events;
 use mio::event;
-use mio::{Events, Interest};
 use slab::Slab;
 
+use super::interest::{Interest, Ready};
 use super::reserve::Reserve;
 use super::source::{Direction, PeerState, Source};
 use super::token::{BELL, HALF_MAX, Token};
@@ -71,6 +72,28 @@ impl Reactor {
         source: &mut impl event::Source,
         connecting: bool,
     ) -> io::Result<Token> {
+        self.add(source, |record| {
+            if connecting {
+                record.watch(Interest::READABLE | Interest::WRITABLE);
+            }
+        })
+    }
+
+    /// Registers `source` for `interest`, and assumes nothing: the kernel is
+    /// the first to say that it is ready.
+    pub(crate) fn watch(
+        &self,
+        source: &mut impl event::Source,
+        interest: Interest,
+    ) -> io::Result<Token> {
+        self.add(source, |record| record.watch(interest))
+    }
+
+    fn add(
+        &self,
+        source: &mut impl event::Source,
+        begin: impl FnOnce(&mut Source),
+    ) -> io::Result<Token> {
         let mut sources = self.sources.borrow_mut();
         let generation = self.next_generation();
         let entry = sources.vacant_entry();
@@ -82,10 +105,7 @@ impl Reactor {
         }
         let token = Token { index, generation };
         let mut record = Source::new(generation);
-        if connecting {
-            record.watches_write = true;
-            record.writable = false;
-        }
+        begin(&mut record);
         self.registry
             .register(source, token.into(), record.interest())?;
         entry.insert(record);
@@ -96,11 +116,12 @@ impl Reactor {
     ///
     /// epoll and kqueue drop a closed fd by themselves, so no system call is
     /// spent; mio's poll(2) back end keeps a list of its own and must be told.
-    pub(crate) fn forget(&self, token: Token, source: &mut impl event::Source) {
+    /// Says whether it was still known.
+    pub(crate) fn forget(&self, token: Token, source: &mut impl event::Source) -> bool {
         let mut sources = self.sources.borrow_mut();
         let known = sources.get(token.index as usize);
         if known.is_none_or(|known| known.generation != token.generation) {
-            return;
+            return false;
         }
         let forgotten = sources.remove(token.index as usize);
         // Its wakers may be foreign and run code when dropped.
@@ -111,13 +132,14 @@ impl Reactor {
         {
             log::debug!("a source could not be taken out of poll(2)'s list: {error}");
         }
+        true
     }
 
     /// Takes a source out of the kernel's poll and keeps its fd open, for
-    /// one who goes on to use it elsewhere.
+    /// one who goes on to use it elsewhere. A second time does nothing: by
+    /// then its fd may be another's.
     pub(crate) fn release(&self, token: Token, source: &mut impl event::Source) -> io::Result<()> {
-        self.forget(token, source);
-        if cfg!(mio_unsupported_force_poll_poll) {
+        if !self.forget(token, source) || cfg!(mio_unsupported_force_poll_poll) {
             return Ok(());
         }
         self.registry.deregister(source)
@@ -137,10 +159,10 @@ impl Reactor {
             if known.is_ready(direction) {
                 return Poll::Ready(Ok(()));
             }
-            if direction == Direction::Write && !known.watches_write {
-                known.watches_write = true;
+            if !*known.watches(direction) {
+                *known.watches(direction) = true;
                 if let Err(error) = self.arm(token, source, known.interest()) {
-                    known.watches_write = false;
+                    *known.watches(direction) = false;
                     return Poll::Ready(Err(error));
                 }
             }
@@ -172,12 +194,30 @@ impl Reactor {
     /// Notes that the last operation would have blocked.
     #[inline]
     pub(crate) fn clear_ready(&self, token: Token, direction: Direction) {
-        // The kernel has just said that it is not closed either; an event
-        // that seemed to say so must not make its task try for ever.
-        self.with(token, |known| match direction {
-            Direction::Read => (known.readable, known.read_closed) = (false, false),
-            Direction::Write => (known.writable, known.write_closed) = (false, false),
+        self.with(token, |known| known.clear(direction));
+    }
+
+    /// What the kernel has said of a source.
+    pub(crate) fn readiness(&self, token: Token) -> Ready {
+        self.with(token, |known| known.ready())
+    }
+
+    /// Forgets what was said, and has the kernel say it again if it is still
+    /// so: arming an edge-triggered source reports what is there. One system
+    /// call makes level-triggered polling of it.
+    pub(crate) fn ask_again(
+        &self,
+        token: Token,
+        interest: Interest,
+        source: &RefCell<impl event::Source>,
+    ) -> io::Result<()> {
+        let asked = self.with(token, |known| {
+            interest
+                .directions()
+                .for_each(|direction| known.clear(direction));
+            known.interest()
         });
+        self.arm(token, source, asked)
     }
 
     /// Notes that a read or write moved `moved` of `wanted` bytes.
@@ -301,10 +341,21 @@ impl Reactor {
         &self,
         token: Token,
         source: &RefCell<impl event::Source>,
-        interest: Interest,
+        interest: mio::Interest,
     ) -> io::Result<()> {
-        self.registry
-            .reregister(&mut *source.borrow_mut(), token.into(), interest)
+        let source = &mut *source.borrow_mut();
+        let armed = self.registry.reregister(source, token.into(), interest);
+        if cfg!(mio_unsupported_force_poll_poll)
+            && armed
+                .as_ref()
+                .is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+        {
+            // mio has taken it off poll(2)'s list, as all that failed or was
+            // hung up. A bare fd can be put back.
+            let added = self.registry.register(source, token.into(), interest);
+            return added.or(armed);
+        }
+        armed
     }
 
     fn next_generation(&self) -> u32 {

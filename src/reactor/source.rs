@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use mio::Interest;
+use super::interest::{Interest, Ready};
 
 /// Reading or writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,12 +28,15 @@ pub(super) struct Source {
     pub(super) generation: u32,
     pub(super) readable: bool,
     pub(super) writable: bool,
+    /// The kernel was asked to say when the fd becomes readable.
+    pub(super) watches_read: bool,
     /// The kernel was asked to say when the fd becomes writable.
     pub(super) watches_write: bool,
     /// The peer sends no more. Never cleared: edge-triggered polling will
     /// not say it again, so readiness stays set beside it.
     pub(super) read_closed: bool,
     pub(super) write_closed: bool,
+    pub(super) failed: bool,
     /// Urgent data has come, at which reads stop short. Never cleared.
     pub(super) has_urgent: bool,
     pub(super) reader: Option<Waker>,
@@ -48,9 +51,11 @@ impl Source {
             // A fresh socket has an empty send buffer: try first, ask the
             // kernel only after the first short write.
             writable: true,
+            watches_read: true,
             watches_write: false,
             read_closed: false,
             write_closed: false,
+            failed: false,
             has_urgent: false,
             reader: None,
             writer: None,
@@ -74,6 +79,7 @@ impl Source {
     /// Notes what an event said, and gives the wakers of those it concerns.
     pub(super) fn note(&mut self, event: &mio::event::Event) -> [Option<Waker>; 2] {
         let failed = event.is_error();
+        self.failed |= failed;
         self.read_closed |= event.is_read_closed() || failed;
         self.write_closed |= event.is_write_closed() || failed;
         self.has_urgent |= event.is_priority();
@@ -84,20 +90,61 @@ impl Source {
         [reader.flatten(), writer.flatten()]
     }
 
+    /// Forgets what was said of a direction: the kernel has just said that
+    /// it is neither ready nor closed, or is about to be asked again. An
+    /// event that seemed to say so must not make its task try for ever.
+    pub(super) fn clear(&mut self, direction: Direction) {
+        self.failed = false;
+        match direction {
+            Direction::Read => (self.readable, self.read_closed) = (false, false),
+            Direction::Write => (self.writable, self.write_closed) = (false, false),
+        }
+    }
+
+    /// Whether the kernel was asked about a direction.
+    pub(super) fn watches(&mut self, direction: Direction) -> &mut bool {
+        match direction {
+            Direction::Read => &mut self.watches_read,
+            Direction::Write => &mut self.watches_write,
+        }
+    }
+
+    /// Begins as one of which nothing is known, and only this is wanted.
+    pub(super) fn watch(&mut self, interest: Interest) {
+        self.watches_read = interest.is_readable();
+        self.watches_write = interest.is_writable();
+        self.writable = false;
+    }
+
     /// What the kernel was asked to tell of this source.
-    pub(super) fn interest(&self) -> Interest {
-        let mut interest = Interest::READABLE;
+    pub(super) fn interest(&self) -> mio::Interest {
+        // mio wants one at least.
+        let mut interest = match self.watches_read {
+            true => mio::Interest::READABLE,
+            false => mio::Interest::WRITABLE,
+        };
         #[cfg(all(
             any(target_os = "linux", target_os = "android"),
             not(mio_unsupported_force_poll_poll)
         ))]
-        {
-            interest |= Interest::PRIORITY;
+        if self.watches_read {
+            interest |= mio::Interest::PRIORITY;
         }
         if self.watches_write {
-            interest |= Interest::WRITABLE;
+            interest |= mio::Interest::WRITABLE;
         }
         interest
+    }
+
+    /// What the kernel has said so far.
+    pub(super) fn ready(&self) -> Ready {
+        Ready {
+            readable: self.readable,
+            writable: self.writable,
+            read_closed: self.read_closed,
+            write_closed: self.write_closed,
+            error: self.failed,
+        }
     }
 
     pub(super) fn peer_state(&self) -> PeerState {

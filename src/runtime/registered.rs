@@ -17,7 +17,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use super::parts::Parts;
-use crate::reactor::{Direction, EventSource, PeerState, Token};
+use crate::reactor::{Direction, EventSource, Interest, PeerState, Ready, Token};
 
 /// A source of events that is registered with the reactor of a runtime, until
 /// it is dropped.
@@ -27,26 +27,44 @@ pub(crate) struct Registered<S: EventSource> {
     io: RefCell<S>,
     token: Token,
     parts: Rc<Parts>,
+    /// Its descriptor may stay open when this goes.
+    is_outlived: bool,
 }
 
 impl<S: EventSource> Registered<S> {
     /// Registers `io`, which takes no part in a handshake. What can be read
     /// at once is found by trying.
     pub(crate) fn new(parts: Rc<Parts>, io: S) -> io::Result<Self> {
-        Self::register(parts, io, false)
+        let registered = |io: &mut S| parts.reactor.register(io, false);
+        Self::register(Rc::clone(&parts), io, registered)
     }
 
     /// Registers a connection in progress, which is writable when it is made.
     pub(crate) fn connecting(parts: Rc<Parts>, io: S) -> io::Result<Self> {
-        Self::register(parts, io, true)
+        let registered = |io: &mut S| parts.reactor.register(io, true);
+        Self::register(Rc::clone(&parts), io, registered)
     }
 
-    fn register(parts: Rc<Parts>, mut io: S, connecting: bool) -> io::Result<Self> {
-        let token = parts.reactor.register(&mut io, connecting)?;
+    /// Registers what is somebody else's, and may stay open when this goes:
+    /// the kernel's poll is told then. Nothing is assumed of its readiness.
+    pub(crate) fn outlived(parts: Rc<Parts>, io: S, interest: Interest) -> io::Result<Self> {
+        let registered = |io: &mut S| parts.reactor.watch(io, interest);
+        let mut source = Self::register(Rc::clone(&parts), io, registered)?;
+        source.is_outlived = true;
+        Ok(source)
+    }
+
+    fn register(
+        parts: Rc<Parts>,
+        mut io: S,
+        registered: impl FnOnce(&mut S) -> io::Result<Token>,
+    ) -> io::Result<Self> {
+        let token = registered(&mut io)?;
         Ok(Registered {
             io: RefCell::new(io),
             token,
             parts,
+            is_outlived: false,
         })
     }
 
@@ -90,10 +108,34 @@ impl<S: EventSource> Registered<S> {
         self.parts.reactor.rearm(self.token, &self.io)
     }
 
+    /// What the kernel has said of it.
+    pub(crate) fn readiness(&self) -> Ready {
+        self.parts.reactor.readiness(self.token)
+    }
+
+    /// Forgets what the kernel has said, and has it say again what is still
+    /// so. Costs a system call, and needs no operation to have blocked.
+    pub(crate) fn ask_again(&self, interest: Interest) -> io::Result<()> {
+        self.parts.reactor.ask_again(self.token, interest, &self.io)
+    }
+
     /// What is known of the peer without reading. Unless it is gone, the task
     /// is woken when that changes, or when data arrives.
     pub(crate) fn poll_peer(&self, cx: &Context<'_>) -> PeerState {
         self.parts.reactor.poll_peer(self.token, &self.io, cx)
+    }
+
+    /// Tries `operation` now, whatever is known of its readiness.
+    pub(crate) fn try_io<T>(
+        &self,
+        direction: Direction,
+        operation: impl FnOnce(&S) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let result = operation(&self.io.borrow());
+        if matches!(&result, Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
+            self.clear_ready(direction)?;
+        }
+        result
     }
 
     /// Tries `operation` whenever it may succeed, until it does or fails.
@@ -141,7 +183,11 @@ impl<S: EventSource> Registered<S> {
 
 impl<S: EventSource> Drop for Registered<S> {
     fn drop(&mut self) {
-        self.parts.reactor.forget(self.token, self.io.get_mut());
+        if !self.is_outlived {
+            self.parts.reactor.forget(self.token, self.io.get_mut());
+        } else if let Err(error) = self.release() {
+            log::debug!("a descriptor could not be taken out of the kernel's poll: {error}");
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::Shutdown;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::net::{PeerState, TcpStream};
+use crate::net::{PeerState, TcpStream, UnixStream};
 
 /// A stream of bytes in both directions, closed by dropping it.
 ///
@@ -97,5 +97,35 @@ impl Transport for TcpStream {
 
     fn reset_on_close(&mut self, resets: bool) -> io::Result<()> {
         self.set_linger(resets.then_some(Duration::ZERO))
+    }
+}
+
+/// Knows one end only: a body whose end is the close (HTTP/1.0) looks whole
+/// to the client even when it was cut.
+impl Transport for UnixStream {
+    #[inline]
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        UnixStream::poll_read(self, cx, buf)
+    }
+
+    #[inline]
+    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        UnixStream::poll_write(self, cx, buf)
+    }
+
+    fn poll_write_vectored(
+        &mut self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        UnixStream::poll_write_vectored(self, cx, bufs)
+    }
+
+    fn poll_peer(&mut self, cx: &mut Context<'_>) -> PeerState {
+        UnixStream::poll_peer(self, cx)
+    }
+
+    fn close_write(&mut self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
     }
 }

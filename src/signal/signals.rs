@@ -3,10 +3,10 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::task::{Context, Poll, ready};
 
-use crate::reactor::{Direction, FdSource};
+use crate::reactor::{Direction, FdSource, Interest};
 use crate::runtime::{Registered, current};
 use crate::sys::{Signal, SignalPipe};
 
@@ -15,8 +15,9 @@ use crate::sys::{Signal, SignalPipe};
 /// While it lives, the signals it listens for no longer end the process;
 /// when the last listener for one is dropped, they do as before.
 pub struct Signals {
+    // The pipe stays open for the next listener, so the source goes first.
+    source: Registered<FdSource<RawFd>>,
     pipe: SignalPipe,
-    source: Registered<FdSource>,
 }
 
 impl Signals {
@@ -34,9 +35,9 @@ impl Signals {
     pub fn new(signals: &[Signal]) -> io::Result<Self> {
         let parts = current();
         let pipe = SignalPipe::new(signals)?;
-        let source = Registered::new(parts, FdSource(pipe.as_raw_fd()))?;
+        let source = Registered::outlived(parts, FdSource(pipe.as_raw_fd()), Interest::READABLE)?;
         source.assume_readable();
-        Ok(Signals { pipe, source })
+        Ok(Signals { source, pipe })
     }
 
     /// Waits for the next signal. Several of one kind that came while nobody
@@ -61,16 +62,6 @@ impl Signals {
             }
             self.source.clear_ready(Direction::Read)?;
             ready!(self.source.poll_ready(cx, Direction::Read))?;
-        }
-    }
-}
-
-impl Drop for Signals {
-    fn drop(&mut self) {
-        // The pipe stays open for the next listener, so the kernel's poll
-        // has to be told.
-        if let Err(error) = self.source.release() {
-            log::debug!("a signal pipe could not be taken out of the kernel's poll: {error}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use libc::c_int;
 
 use super::socket::{
-    bind, check, set_option, size_of_option, sockaddr_v4, sockaddr_v6, stream_socket,
+    bind, check, family_of, set_option, size_of_option, sockaddr_v4, sockaddr_v6, stream_socket,
 };
 
 /// How to connect: what a socket must know before, and what is usually set at once.
@@ -54,7 +54,7 @@ pub struct ConnectOptions {
 ///
 /// It becomes writable when the connection is made or has failed.
 pub(crate) fn connect(addr: SocketAddr, options: &ConnectOptions) -> io::Result<TcpStream> {
-    let socket = stream_socket(&addr)?;
+    let socket = stream_socket(family_of(addr))?;
     let fd = socket.as_fd();
     // There is no flag against SIGPIPE on a write there, only this.
     #[cfg(target_vendor = "apple")]

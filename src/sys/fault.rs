@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::os::fd::RawFd;
 
 /// An error of the kernel together with what was being done, as the inside of an [`io::Error`].
 ///
@@ -17,7 +18,7 @@ pub(crate) struct NamedError {
 
 impl NamedError {
     /// Wraps `source`, which ended the `attempt`; the `remedy` is what the reader can do about it.
-    pub(super) fn wrap(
+    pub(crate) fn wrap(
         source: io::Error,
         attempt: String,
         remedy: Option<&'static str>,
@@ -43,6 +44,21 @@ impl Error for NamedError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&self.source)
     }
+}
+
+/// Why a descriptor could not be registered with the kernel's poll, and what to do about it.
+pub(crate) fn cannot_watch(fd: RawFd, error: io::Error) -> io::Error {
+    let remedy = match (error.raw_os_error(), error.kind()) {
+        (Some(libc::EPERM), _) => Some(
+            "the kernel cannot poll regular files and directories: use spawn_blocking for them",
+        ),
+        (_, io::ErrorKind::AlreadyExists) => Some(
+            "it is watched already: watch it once for both directions, or watch a duplicate of it",
+        ),
+        (Some(libc::EBADF), _) => Some("it is not open"),
+        _ => None,
+    };
+    NamedError::wrap(error, format!("cannot watch descriptor {fd}"), remedy)
 }
 
 /// The number the kernel gave, also from inside of a [`NamedError`].

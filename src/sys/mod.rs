@@ -5,6 +5,7 @@
 //!   socket   listen with a backlog, shared ports, keep-alive probes, linger
 //!   connect  begin a connection from a chosen address
 //!   sendfile from a file to a socket without a copy
+//!   unix_socket   listen at a path with its mode set first, who is at the other end
 //!   fault    which errors of the kernel mean "go on", and which "no descriptors left"
 //!   host     how many descriptors this process may have
 //! ```
@@ -23,13 +24,14 @@ mod host;
 mod sendfile;
 mod signal;
 mod socket;
+mod unix_socket;
 
 #[cfg(test)]
 mod tests;
 
 pub use connect::ConnectOptions;
 pub(crate) use connect::connect;
-pub(crate) use fault::{is_peer_gone_on_accept, is_resource_exhausted};
+pub(crate) use fault::{NamedError, cannot_watch, is_peer_gone_on_accept, is_resource_exhausted};
 pub(crate) use host::raise_fd_limit;
 pub(crate) use sendfile::send_file;
 pub use signal::Signal;
@@ -39,3 +41,5 @@ pub(crate) use socket::{
     set_linger,
 };
 pub use socket::{Keepalive, ListenOptions};
+pub use unix_socket::UCred;
+pub(crate) use unix_socket::{UNIX_PATH_MAX, listen_unix, peer_cred};

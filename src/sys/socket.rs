@@ -91,7 +91,7 @@ pub(crate) fn listen(addr: SocketAddr, options: &ListenOptions) -> io::Result<Tc
 }
 
 fn bind_and_listen(addr: SocketAddr, options: &ListenOptions) -> io::Result<TcpListener> {
-    let socket = stream_socket(&addr)?;
+    let socket = stream_socket(family_of(addr))?;
     let fd = socket.as_fd();
     if options.reuse_address {
         set_option(fd, libc::SOL_SOCKET, libc::SO_REUSEADDR, &c_int::from(true))?;
@@ -116,6 +116,13 @@ fn bind_and_listen(addr: SocketAddr, options: &ListenOptions) -> io::Result<TcpL
     Ok(TcpListener::from(socket))
 }
 
+pub(super) fn family_of(addr: SocketAddr) -> c_int {
+    match addr {
+        SocketAddr::V4(_) => libc::AF_INET,
+        SocketAddr::V6(_) => libc::AF_INET6,
+    }
+}
+
 /// FreeBSD spreads connections only over sockets that ask for it by this other name.
 #[cfg(target_os = "freebsd")]
 const SHARED_PORT: c_int = libc::SO_REUSEPORT_LB;
@@ -123,9 +130,9 @@ const SHARED_PORT: c_int = libc::SO_REUSEPORT_LB;
 const SHARED_PORT: c_int = libc::SO_REUSEPORT;
 
 #[cfg(not(target_vendor = "apple"))]
-pub(super) fn stream_socket(addr: &SocketAddr) -> io::Result<OwnedFd> {
+pub(super) fn stream_socket(family: c_int) -> io::Result<OwnedFd> {
     open_socket(
-        addr,
+        family,
         libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK,
     )
 }
@@ -133,19 +140,15 @@ pub(super) fn stream_socket(addr: &SocketAddr) -> io::Result<OwnedFd> {
 /// macOS cannot create a socket nonblocking and closed on exec, so between the calls a fork on
 /// another thread may inherit it.
 #[cfg(target_vendor = "apple")]
-pub(super) fn stream_socket(addr: &SocketAddr) -> io::Result<OwnedFd> {
-    let socket = open_socket(addr, libc::SOCK_STREAM)?;
+pub(super) fn stream_socket(family: c_int) -> io::Result<OwnedFd> {
+    let socket = open_socket(family, libc::SOCK_STREAM)?;
     // SAFETY: F_SETFD takes a number and touches no memory.
     check(unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) })?;
     set_nonblocking(socket.as_fd())?;
     Ok(socket)
 }
 
-fn open_socket(addr: &SocketAddr, kind: c_int) -> io::Result<OwnedFd> {
-    let family = match addr {
-        SocketAddr::V4(_) => libc::AF_INET,
-        SocketAddr::V6(_) => libc::AF_INET6,
-    };
+fn open_socket(family: c_int, kind: c_int) -> io::Result<OwnedFd> {
     // SAFETY: socket(2) takes three numbers.
     let fd = check(unsafe { libc::socket(family, kind, 0) })?;
     // SAFETY: the descriptor was just opened and nobody else knows of it.

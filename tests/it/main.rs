@@ -15,6 +15,8 @@ mod offload;
 mod remote;
 mod embed;
 mod net;
+mod async_fd;
+mod fd_watch;
 mod starvation;
 mod shutdown;
 

@@ -7,6 +7,9 @@ mod names;
 mod copying;
 mod buffered;
 mod sending;
+mod udp;
+mod unix;
+mod unix_datagram;
 
 use std::cell::Cell;
 use std::io::{ErrorKind, IoSlice, Read, Write};

@@ -38,6 +38,43 @@ pub(crate) fn block_on<F: Future<Output = ()>>(make: impl FnOnce() -> F + Send +
     within(move || Runtime::new().unwrap().block_on(async { make().await }));
 }
 
+/// The same twice: on a runtime as it comes, and on one that shuffles what is ready.
+#[track_caller]
+pub(crate) fn block_on_both<F: Future<Output = ()>>(make: impl Fn() -> F + Send + 'static) {
+    within(move || {
+        let shuffled = Runtime::builder().shuffle_ready_queue(7);
+        for builder in [Runtime::builder(), shuffled] {
+            let mut rt = builder.build().unwrap();
+            rt.block_on(async { make().await });
+            assert_eq!(rt.stats().sources, 0, "something is still registered");
+        }
+    });
+}
+
+/// A folder of a test's own, removed when dropped.
+pub(crate) struct Folder(std::path::PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Ordering::SeqCst);
+        let name = format!("tourbillon-test-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).unwrap();
+        Folder(path)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
 /// A runtime on a clock that is moved by hand.
 pub(crate) fn manual() -> (Runtime, ManualClock) {
     let time = ManualClock::new();
@@ -368,6 +405,70 @@ pub(crate) fn send_urgent(fd: RawFd, byte: u8) {
     // SAFETY: one live byte is passed, with its length.
     let sent = unsafe { libc::send(fd, (&raw const byte).cast(), 1, libc::MSG_OOB) };
     assert_eq!(sent, 1);
+}
+
+/// Sends one byte over a Unix socket, and a descriptor with it.
+#[allow(unsafe_code)]
+pub(crate) fn send_with_descriptor(socket: RawFd, byte: u8, passed: RawFd) {
+    let mut bytes = [byte];
+    let mut slice = libc::iovec {
+        iov_base: bytes.as_mut_ptr().cast(),
+        iov_len: 1,
+    };
+    let mut control = [0_u64; 8];
+    // SAFETY: the message points to one live slice and to a control buffer that is large enough
+    // and aligned for one header with one descriptor; zero is a value for the rest of it.
+    unsafe {
+        let mut message = std::mem::zeroed::<libc::msghdr>();
+        message.msg_iov = &raw mut slice;
+        message.msg_iovlen = 1;
+        message.msg_control = control.as_mut_ptr().cast();
+        message.msg_controllen = libc::CMSG_SPACE(4) as _;
+        let header = libc::CMSG_FIRSTHDR(&raw const message);
+        (*header).cmsg_level = libc::SOL_SOCKET;
+        (*header).cmsg_type = libc::SCM_RIGHTS;
+        (*header).cmsg_len = libc::CMSG_LEN(4) as _;
+        libc::CMSG_DATA(header)
+            .cast::<RawFd>()
+            .write_unaligned(passed);
+        assert_eq!(libc::sendmsg(socket, &raw const message, 0), 1);
+    }
+}
+
+/// A descriptor that is not open, to be handed in by mistake.
+#[allow(unsafe_code)]
+pub(crate) fn closed_descriptor() -> std::os::fd::BorrowedFd<'static> {
+    // SAFETY: it breaks the promise that it is open, as a caller's mistake would; nothing but
+    // system calls that check it uses it.
+    unsafe { std::os::fd::BorrowedFd::borrow_raw(1_000_000) }
+}
+
+/// An event counter of Linux's.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+pub(crate) fn event_counter() -> std::fs::File {
+    use std::os::fd::FromRawFd;
+    // SAFETY: the descriptor is new, and nobody else's.
+    unsafe {
+        let fd = libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_CLOEXEC);
+        assert!(fd >= 0);
+        std::fs::File::from_raw_fd(fd)
+    }
+}
+
+/// A queue of what happens in a folder.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+pub(crate) fn folder_events(folder: &std::path::Path) -> std::fs::File {
+    use std::os::fd::FromRawFd;
+    let folder = std::ffi::CString::new(folder.to_str().unwrap()).unwrap();
+    // SAFETY: the descriptor is new, and nobody else's; the path is a live C string.
+    unsafe {
+        let fd = libc::inotify_init1(libc::IN_NONBLOCK | libc::IN_CLOEXEC);
+        assert!(fd >= 0);
+        assert!(libc::inotify_add_watch(fd, folder.as_ptr(), libc::IN_CREATE) >= 0);
+        std::fs::File::from_raw_fd(fd)
+    }
 }
 
 /// Duplicates a descriptor, as a library that keeps a socket alive would.
