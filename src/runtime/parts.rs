@@ -170,7 +170,7 @@ impl Parts {
             kernel_is_due: Cell::new(false),
             unclocked: Cell::new(1),
             ran: Cell::new(1),
-            budget: Cell::new(BUDGET),
+            budget: Cell::new(u32::MAX),
             parked: Cell::new(true),
             stopping: Cell::new(false),
             closing: Cell::new(false),
@@ -200,6 +200,13 @@ impl Parts {
     #[inline]
     pub(super) fn renew_budget(&self) {
         self.budget.set(BUDGET);
+    }
+
+    /// Ends the counting: what is polled between turns is polled by the host,
+    /// whose time is its own. It may never turn again.
+    #[inline]
+    pub(super) fn lift_budget(&self) {
+        self.budget.set(u32::MAX);
     }
 
     /// Whether the running poll may do another operation. If not, its task

@@ -122,6 +122,7 @@ impl Parts {
         if ready > 0 {
             self.run_tasks(Batch::of(ready), root);
         }
+        self.lift_budget();
         callbacks + ready > 0
     }
 
