@@ -52,8 +52,8 @@
 //!
 //! [`server`] is built of [`http`] (a protocol without I/O), [`net`] and
 //! [`signal`] (what futures await) and the loop itself, whose parts are
-//! private but made to be read: start at `src/runtime/turn.rs`.
-//! ARCHITECTURE.md is the map.
+//! private but made to be read: start at `src/runtime/turn.rs`. [`sync`] is
+//! how tasks of one thread wait for each other. ARCHITECTURE.md is the map.
 
 mod queue;
 pub mod time;
@@ -66,6 +66,7 @@ mod runtime;
 pub mod net;
 pub mod signal;
 pub mod task;
+pub mod sync;
 pub mod server;
 
 pub use executor::{CancelOnDrop, JoinError, JoinHandle, TaskId, TaskInfo, TaskState};

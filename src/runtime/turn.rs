@@ -422,7 +422,7 @@ impl Parts {
 /// The logger is the user's, too. One that panics must not cost the loop its
 /// life, nor whoever awaits a task the news of its end.
 #[cold]
-fn log_panic(who: &dyn fmt::Display, payload: &(dyn Any + Send)) {
+pub(crate) fn log_panic(who: &dyn fmt::Display, payload: &(dyn Any + Send)) {
     let text = panic_text(payload);
     let logged = catch_unwind(AssertUnwindSafe(|| log::error!("{who} panicked: {text}")));
     if let Err(second) = logged {

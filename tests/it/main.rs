@@ -19,6 +19,7 @@ mod async_fd;
 mod fd_watch;
 mod starvation;
 mod shutdown;
+mod sync;
 
 // The server.
 mod server_support;

@@ -1,0 +1,119 @@
+//! What can be wrong: it is closed, or one would have to wait.
+
+use std::error::Error;
+use std::fmt;
+
+/// The semaphore was closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AcquireError;
+
+/// Why a permit was not taken at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TryAcquireError {
+    /// The semaphore was closed.
+    Closed,
+    /// Too few permits are left, or others wait for them.
+    NoPermits,
+}
+
+/// A value that was not sent, since the channel was closed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct SendError<T>(pub T);
+
+/// A value that was not sent at once, and why.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum TrySendError<T> {
+    /// The channel was closed.
+    Closed(T),
+    /// The channel is full, or others wait to send.
+    Full(T),
+}
+
+impl<T> TrySendError<T> {
+    /// Gives the value back.
+    pub fn into_inner(self) -> T {
+        let (TrySendError::Closed(value) | TrySendError::Full(value)) = self;
+        value
+    }
+}
+
+/// The sender was dropped, or the receiver closed, with no value sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecvError;
+
+/// Why no value was received at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TryRecvError {
+    /// The channel was closed, and no value is left.
+    Closed,
+    /// There is no value, or those that are there are for others who wait.
+    Empty,
+}
+
+impl fmt::Display for AcquireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the semaphore is closed")
+    }
+}
+
+impl fmt::Display for TryAcquireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TryAcquireError::Closed => "the semaphore is closed",
+            TryAcquireError::NoPermits => "too few permits are left",
+        })
+    }
+}
+
+impl<T> fmt::Display for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the channel is closed")
+    }
+}
+
+impl<T> fmt::Display for TrySendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TrySendError::Closed(_) => "the channel is closed",
+            TrySendError::Full(_) => "the channel is full",
+        })
+    }
+}
+
+impl fmt::Display for RecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the channel is closed, and no value was sent")
+    }
+}
+
+impl fmt::Display for TryRecvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TryRecvError::Closed => "the channel is closed, and no value is left",
+            TryRecvError::Empty => "the channel has no value yet",
+        })
+    }
+}
+
+// The value need not be printable.
+impl<T> fmt::Debug for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SendError(..)")
+    }
+}
+
+impl<T> fmt::Debug for TrySendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TrySendError::Closed(_) => "Closed(..)",
+            TrySendError::Full(_) => "Full(..)",
+        })
+    }
+}
+
+impl Error for AcquireError {}
+impl Error for TryAcquireError {}
+impl<T> Error for SendError<T> {}
+impl<T> Error for TrySendError<T> {}
+impl Error for RecvError {}
+impl Error for TryRecvError {}
