@@ -20,6 +20,7 @@ mod fd_watch;
 mod starvation;
 mod shutdown;
 mod sync;
+mod foreign_sync;
 
 // The server.
 mod server_support;
