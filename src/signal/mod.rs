@@ -5,9 +5,16 @@
 //! ```
 //!
 //! Several listeners, in several runtimes, may wait for the same signal:
-//! each of them hears it.
+//! each of them hears it. Up to 64 live in a process at a time. Signals of
+//! one kind that come before anybody looks are one, as in the kernel; so for
+//! counting things they are no use. In a child made by fork and not by exec
+//! a listener of the parent's is an error.
+//!
+//! While a signal is listened for it does nothing else; with its last
+//! listener, what it did before is put back. Only handlers set up by other
+//! code while a listener lives are left alone.
 
 mod signals;
 
 pub use crate::sys::Signal;
-pub use signals::Signals;
+pub use signals::{Signals, ctrl_c};

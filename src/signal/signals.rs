@@ -14,6 +14,26 @@ use crate::sys::{Signal, SignalPipe};
 ///
 /// While it lives, the signals it listens for no longer end the process;
 /// when the last listener for one is dropped, they do as before.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::signal::{Signal, Signals};
+///
+/// let mut rt = tourbillon::Runtime::new()?;
+/// rt.block_on(async {
+///     let mut signals = Signals::new(&[Signal::Hangup, Signal::Terminate])?;
+///     # let id = std::process::id().to_string();
+///     # std::process::Command::new("kill").args(["-HUP", &id]).status()?;
+///     match signals.recv().await? {
+///         Signal::Hangup => println!("reading the configuration again"),
+///         _ => println!("ending"),
+///     }
+///     Ok(())
+/// })
+/// # }
+/// ```
 pub struct Signals {
     // The pipe stays open for the next listener, so the source goes first.
     source: Registered<FdSource<RawFd>>,
@@ -25,7 +45,7 @@ impl Signals {
     ///
     /// # Errors
     ///
-    /// When the list is empty, 16 listeners live in this process, or the
+    /// When the list is empty, 64 listeners live in this process, or the
     /// process is out of descriptors.
     ///
     /// # Panics
@@ -64,6 +84,40 @@ impl Signals {
             ready!(self.source.poll_ready(cx, Direction::Read))?;
         }
     }
+}
+
+/// Waits for Ctrl-C at the terminal (SIGINT).
+///
+/// It listens from the first poll until the future is dropped: a Ctrl-C
+/// between two calls ends the process as ever. To hear each, and other
+/// signals too, keep a [`Signals`].
+///
+/// # Errors
+///
+/// As [`Signals::new`].
+///
+/// # Panics
+///
+/// When polled while no runtime is entered on this thread.
+///
+/// # Cancellation
+///
+/// Dropping the future ends the listening.
+///
+/// # Examples
+///
+/// ```no_run
+/// # fn main() -> std::io::Result<()> {
+/// let mut rt = tourbillon::Runtime::new()?;
+/// rt.block_on(async {
+///     tourbillon::signal::ctrl_c().await?;
+///     println!("ending");
+///     Ok(())
+/// })
+/// # }
+/// ```
+pub async fn ctrl_c() -> io::Result<()> {
+    Signals::new(&[Signal::Interrupt])?.recv().await.map(drop)
 }
 
 impl fmt::Debug for Signals {

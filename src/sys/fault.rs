@@ -61,8 +61,23 @@ pub(crate) fn cannot_watch(fd: RawFd, error: io::Error) -> io::Error {
     NamedError::wrap(error, format!("cannot watch descriptor {fd}"), remedy)
 }
 
-/// The number the kernel gave, also from inside of a [`NamedError`].
-pub(crate) fn raw_os_error(error: &io::Error) -> Option<i32> {
+/// The number the kernel gave (`errno`), also from inside an error that names what failed.
+///
+/// The errors of `fs` and `process` have a text of their own, and [`io::Error`] keeps either a
+/// number or a text: its own `raw_os_error` finds none in them.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// # let mut rt = tourbillon::Runtime::new()?;
+/// let error = rt.block_on(tourbillon::fs::read("/no/such/file")).unwrap_err();
+/// assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+/// assert_eq!(tourbillon::fs::raw_os_error(&error), Some(2));
+/// # Ok(())
+/// # }
+/// ```
+pub fn raw_os_error(error: &io::Error) -> Option<i32> {
     error.raw_os_error().or_else(|| {
         let named = error.get_ref()?.downcast_ref::<NamedError>()?;
         named.source.raw_os_error()

@@ -8,6 +8,8 @@
 //!   unix_socket   listen at a path with its mode set first, who is at the other end
 //!   fault    which errors of the kernel mean "go on", and which "no descriptors left"
 //!   host     how many descriptors this process may have
+//!   process  the end of a child ──▶ a readable fd; signals to children
+//!   fork     whether this still is the process that made something
 //! ```
 //!
 //! Every function here wraps a call of a few lines, checks what it returns, and gives a type of the
@@ -25,20 +27,25 @@ mod sendfile;
 mod signal;
 mod socket;
 mod unix_socket;
+mod process;
+mod fork;
 
 #[cfg(test)]
 mod tests;
 
 pub use connect::ConnectOptions;
 pub(crate) use connect::connect;
+pub use fault::raw_os_error;
 pub(crate) use fault::{NamedError, cannot_watch, is_peer_gone_on_accept, is_resource_exhausted};
+pub(crate) use fork::Origin;
 pub(crate) use host::raise_fd_limit;
+pub(crate) use process::{open_pidfd, send_signal, set_blocking, wait_readable};
 pub(crate) use sendfile::send_file;
 pub use signal::Signal;
 pub(crate) use signal::SignalPipe;
 pub(crate) use socket::{
     ACCEPTED_INHERIT_NODELAY, SLICES_MAX, keepalive, listen, send_vectored, set_keepalive,
-    set_linger,
+    set_linger, set_nonblocking,
 };
 pub use socket::{Keepalive, ListenOptions};
 pub use unix_socket::UCred;

@@ -26,6 +26,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use libc::c_int;
 
 use super::fault::NamedError;
+use super::fork::Origin;
 use super::socket::{check, set_nonblocking};
 
 /// A signal that a program may want to hear of.
@@ -48,10 +49,14 @@ pub enum Signal {
     Child,
     /// The terminal has another size.
     WindowChange,
+    /// A write to a pipe or socket that nobody reads. Rust programs ignore it and get an error.
+    Pipe,
+    /// A timer of alarm(2) is over.
+    Alarm,
 }
 
 impl Signal {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::Interrupt,
         Self::Terminate,
         Self::Hangup,
@@ -60,6 +65,8 @@ impl Signal {
         Self::User2,
         Self::Child,
         Self::WindowChange,
+        Self::Pipe,
+        Self::Alarm,
     ];
 
     /// The number it has on this system.
@@ -73,6 +80,8 @@ impl Signal {
             Self::User2 => libc::SIGUSR2,
             Self::Child => libc::SIGCHLD,
             Self::WindowChange => libc::SIGWINCH,
+            Self::Pipe => libc::SIGPIPE,
+            Self::Alarm => libc::SIGALRM,
         }
     }
 
@@ -87,6 +96,8 @@ impl Signal {
             Self::User2 => "SIGUSR2",
             Self::Child => "SIGCHLD",
             Self::WindowChange => "SIGWINCH",
+            Self::Pipe => "SIGPIPE",
+            Self::Alarm => "SIGALRM",
         }
     }
 
@@ -96,15 +107,22 @@ impl Signal {
     }
 }
 
+/// Its number, as for [`Child::signal`](crate::process::Child::signal).
+impl From<Signal> for i32 {
+    fn from(signal: Signal) -> Self {
+        signal.number()
+    }
+}
+
 impl fmt::Display for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
-/// How many listeners one process may have at a time. The handler looks at every row, and a program
-/// with more runtimes than this should share a listener.
-const LISTENERS_MAX: usize = 16;
+/// How many listeners one process may have at a time: some for each of a dozen runtimes. Not a
+/// thousand, since the handler looks at every row, and a row that was used once keeps a pipe.
+const LISTENERS_MAX: usize = 64;
 
 /// One listener, as the handler sees it.
 struct Row {
@@ -114,6 +132,8 @@ struct Row {
     wanted: AtomicU32,
     /// The signals that have come and that the listener has not read.
     pending: AtomicU32,
+    /// The process that opened the pipe; a forked child shares it, and would drain it.
+    origin: OnceLock<Origin>,
 }
 
 static ROWS: [Row; LISTENERS_MAX] = [const {
@@ -121,6 +141,7 @@ static ROWS: [Row; LISTENERS_MAX] = [const {
         pipe: OnceLock::new(),
         wanted: AtomicU32::new(0),
         pending: AtomicU32::new(0),
+        origin: OnceLock::new(),
     }
 }; LISTENERS_MAX];
 
@@ -150,8 +171,8 @@ struct Handled {
 ///
 /// The pipe outlives this value (the head of this file says why), so it has to be taken out of an
 /// epoll or kqueue by hand: closing does not do it, because nothing is closed. A process keeps at
-/// most 32 descriptors this way. After a fork without exec, parent and child share the pipes, and a
-/// child that wants signals has to go through exec first.
+/// most 128 descriptors this way. After a fork without exec, parent and child share the pipes that
+/// are open: reading one is an error in the child, and new listeners get rows that are not shared.
 #[derive(Debug)]
 pub(crate) struct SignalPipe {
     row: usize,
@@ -163,7 +184,7 @@ impl SignalPipe {
     ///
     /// # Errors
     ///
-    /// Fails for an empty list, if 16 listeners live already, or if the process is out of
+    /// Fails for an empty list, if 64 listeners live already, or if the process is out of
     /// descriptors; nothing has changed then.
     pub(crate) fn new(signals: &[Signal]) -> io::Result<Self> {
         let wanted = signals.iter().fold(0, |bits, signal| bits | signal.bit());
@@ -172,8 +193,11 @@ impl SignalPipe {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
         let mut register = Register::lock();
-        let Some(row) = register.taken.iter().position(|&taken| !taken) else {
-            let message = "16 signal listeners live in this process: drop one, or share one";
+        let is_free = |&row: &usize| !register.taken[row] && ROWS[row].is_here();
+        let Some(row) = (0..LISTENERS_MAX).find(is_free) else {
+            let message = format!(
+                "{LISTENERS_MAX} signal listeners live in this process: drop one, or share one"
+            );
             return Err(io::Error::new(io::ErrorKind::ResourceBusy, message));
         };
         ROWS[row].open()?;
@@ -204,9 +228,11 @@ impl SignalPipe {
     ///
     /// # Errors
     ///
-    /// Those of reading a pipe, of which none is known to occur.
+    /// In a forked child, whose parent would miss what it read; else those of reading a pipe, of
+    /// which none is known to occur.
     pub(crate) fn read(&self) -> io::Result<Option<Signal>> {
         let row = &ROWS[self.row];
+        row.origin.get().map_or(Ok(()), |origin| origin.check())?;
         loop {
             if let Some(signal) = row.take_pending() {
                 return Ok(Some(signal));
@@ -254,10 +280,16 @@ impl Row {
         let (reader, writer) = io::pipe().map_err(named)?;
         set_nonblocking(reader.as_fd())?;
         set_nonblocking(writer.as_fd())?;
+        self.origin.get_or_init(Origin::here);
         self.pipe
             .set((reader, writer))
             .expect("rows are opened under the register's lock, and once");
         Ok(())
+    }
+
+    /// Whether it is not open yet, or was opened by this process.
+    fn is_here(&self) -> bool {
+        self.origin.get().is_none_or(|origin| origin.is_here())
     }
 
     fn pipe(&self) -> &(PipeReader, PipeWriter) {
@@ -369,12 +401,16 @@ extern "C" fn on_signal(number: c_int) {
 
 fn our_action() -> libc::sigaction {
     let mut action = MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: a sigaction of zeros is valid: SIG_DFL, no flags, an empty mask.
+    // SAFETY: a sigaction of zeros is valid: SIG_DFL, no flags, an empty mask on every system here.
     let action = unsafe { action.assume_init_mut() };
     action.sa_sigaction = on_signal as extern "C" fn(c_int) as usize;
     // SA_RESTART: a signal interrupts no read of some library that cannot deal with EINTR.
     // SA_ONSTACK: embedded in a program with small stacks (Go's), use the signal stack it set up.
     action.sa_flags = libc::SA_RESTART | libc::SA_ONSTACK;
+    // One at a time: the signal stack that std sets up holds about two frames of today's
+    // processors, so signals of several kinds that came together would run over its end.
+    // SAFETY: sigfillset(3) writes one signal set through a pointer to one that lives here.
+    unsafe { libc::sigfillset(&raw mut action.sa_mask) };
     *action
 }
 

@@ -156,7 +156,7 @@ fn open_socket(family: c_int, kind: c_int) -> io::Result<OwnedFd> {
 }
 
 /// Makes reads and writes on the open file behind `fd` return instead of wait.
-pub(super) fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
+pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: F_GETFL takes nothing, and touches no memory.
     let flags = check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) })?;
     // SAFETY: F_SETFL takes a number, and touches no memory.
