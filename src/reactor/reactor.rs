@@ -17,6 +17,7 @@ use super::interest::{Interest, Ready};
 use super::reserve::Reserve;
 use super::source::{Direction, PeerState, Source};
 use super::token::{BELL, HALF_MAX, Token};
+use crate::sys::Origin;
 
 /// How many events one visit to the kernel may bring: libuv's number. More
 /// stay for the next turn, so that one burst cannot hold up the timers.
@@ -36,6 +37,8 @@ pub(crate) struct Reactor {
     generation: Cell<u32>,
     reserve: Reserve,
     late_events: Cell<u64>,
+    /// A forked child shares the kernel's poll and must let it be.
+    origin: Origin,
 }
 
 impl Reactor {
@@ -52,6 +55,7 @@ impl Reactor {
             generation: Cell::new(0),
             reserve: Reserve::new(),
             late_events: Cell::new(0),
+            origin: Origin::here(),
         })
     }
 
@@ -94,6 +98,7 @@ impl Reactor {
         source: &mut impl event::Source,
         begin: impl FnOnce(&mut Source),
     ) -> io::Result<Token> {
+        self.origin.check()?;
         let mut sources = self.sources.borrow_mut();
         let generation = self.next_generation();
         let entry = sources.vacant_entry();
@@ -139,7 +144,9 @@ impl Reactor {
     /// one who goes on to use it elsewhere. A second time does nothing: by
     /// then its fd may be another's.
     pub(crate) fn release(&self, token: Token, source: &mut impl event::Source) -> io::Result<()> {
-        if !self.forget(token, source) || cfg!(mio_unsupported_force_poll_poll) {
+        let was_known = self.forget(token, source);
+        self.origin.check()?;
+        if !was_known || cfg!(mio_unsupported_force_poll_poll) {
             return Ok(());
         }
         self.registry.deregister(source)
@@ -299,12 +306,14 @@ impl Reactor {
     /// Sleeps until something is ready, the bell rings or `timeout` has
     /// passed, and collects the wakers of all that is ready.
     ///
-    /// Calls no waker. A signal that interrupts the sleep ends it early.
+    /// Calls no waker. A signal that interrupts the sleep ends it early. In a
+    /// forked child it is an error, and the parent misses nothing.
     pub(crate) fn park(
         &self,
         timeout: Option<Duration>,
         wakers: &mut Vec<Waker>,
     ) -> io::Result<()> {
+        self.origin.check()?;
         let mut events = self.events.borrow_mut();
         match self.poll.borrow_mut().poll(&mut events, timeout) {
             Ok(()) => {}
@@ -343,6 +352,7 @@ impl Reactor {
         source: &RefCell<impl event::Source>,
         interest: mio::Interest,
     ) -> io::Result<()> {
+        self.origin.check()?;
         let source = &mut *source.borrow_mut();
         let armed = self.registry.reregister(source, token.into(), interest);
         if cfg!(mio_unsupported_force_poll_poll)
