@@ -45,15 +45,22 @@
 //! - Dropping a future cancels it; each async function says what that means.
 //! - Free functions such as [`spawn`] go to the runtime that is entered on
 //!   this thread: in tasks and callbacks that is their own.
+//! - A process that is forked from one with a runtime, and does not exec, gets
+//!   an error from it where it would take its parent's events: from a turn,
+//!   from a new socket, from a child's status. It may make a runtime of its
+//!   own. Forks that go around the C library are not noticed, and what another
+//!   thread had locked stays locked in the fork.
 //! - Channels, locks and streams that need no particular runtime work
 //!   unchanged on this one.
 //!
 //! # The rooms
 //!
 //! [`server`] is built of [`http`] (a protocol without I/O), [`net`] and
-//! [`signal`] (what futures await) and the loop itself, whose parts are
-//! private but made to be read: start at `src/runtime/turn.rs`. [`sync`] is
-//! how tasks of one thread wait for each other. ARCHITECTURE.md is the map.
+//! [`signal`] (what futures await, as are [`fs`], [`process`] and
+//! [`stdin()`]) and the loop itself, whose parts are private but made to be
+//! read: start at `src/runtime/turn.rs`. [`sync`] and [`task`] are how tasks
+//! of one thread wait for each other and end together. ARCHITECTURE.md is the
+//! map.
 
 mod queue;
 pub mod time;
@@ -64,7 +71,10 @@ mod executor;
 mod blocking;
 mod runtime;
 pub mod net;
+pub mod fs;
+pub mod process;
 pub mod signal;
+mod stdin;
 pub mod task;
 pub mod sync;
 pub mod server;
@@ -77,3 +87,4 @@ pub use runtime::{
     YieldNow, call_at, call_later, call_soon, interval, interval_at, offload, sleep, sleep_until,
     spawn, spawn_blocking, spawn_named, stats, stop, tasks, timeout, watch_fd, yield_now,
 };
+pub use stdin::{Stdin, stdin};

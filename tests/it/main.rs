@@ -22,6 +22,13 @@ mod shutdown;
 mod sync;
 mod foreign_sync;
 
+// Files, children, signals, input.
+mod fs;
+mod process;
+mod signals;
+mod stdin;
+mod forked;
+
 // The server.
 mod server_support;
 mod server_child;

@@ -336,6 +336,35 @@ pub(crate) fn in_child(name: &str, body: impl FnOnce()) -> Option<(ExitStatus, S
     Some((status, output))
 }
 
+/// This test binary, told to run the test `name` only; `None` in the process started so.
+pub(crate) fn this_test(name: &str) -> Option<Command> {
+    if std::env::var(CHILD).is_ok_and(|child| child == name) {
+        return None;
+    }
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args([name, "--exact", "--nocapture", "--test-threads=1"])
+        .env(CHILD, name);
+    Some(command)
+}
+
+/// Sends a signal to this process.
+#[allow(unsafe_code)]
+pub(crate) fn kill_self(signal: tourbillon::signal::Signal) {
+    // SAFETY: two numbers are passed.
+    assert_eq!(unsafe { libc::kill(libc::getpid(), signal.number()) }, 0);
+}
+
+/// Waits until `done` says so, without a loop to turn.
+#[track_caller]
+pub(crate) fn until(mut done: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !done() {
+        assert!(began.elapsed() < DEADLINE, "what was waited for never came");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// The same for a child that must end well.
 #[track_caller]
 pub(crate) fn well_in_child(name: &str, body: impl FnOnce()) {
