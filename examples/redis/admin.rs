@@ -6,6 +6,7 @@ use super::reply::{NOT_AN_INTEGER, Outcome, Refusal};
 use super::request::integer;
 
 const BAD_NAME: &str = "ERR Client names cannot contain spaces, newlines or special characters.";
+const NO_INT: &str = "ERR value is out of range, value must between -2147483648 and 2147483647";
 const BAD_VERSION: &str = "ERR Protocol version is not an integer or out of range";
 
 pub(super) fn ping(call: &mut Call<'_>) -> Outcome {
@@ -32,6 +33,7 @@ pub(super) fn quit(call: &mut Call<'_>) -> Outcome {
 pub(super) fn select(call: &mut Call<'_>) -> Outcome {
     match integer(call.words.at(1)) {
         Some(0) => call.out.ok(),
+        Some(number) if i32::try_from(number).is_err() => return Err(Refusal(NO_INT.into())),
         Some(_) => return Err(Refusal("ERR DB index is out of range".into())),
         None => return Err(NOT_AN_INTEGER),
     }
@@ -191,6 +193,7 @@ pub(super) fn info(call: &mut Call<'_>) -> Outcome {
          parks:{}\r\n\
          polls:{}\r\n\
          timers_fired:{}\r\n\
+         timers_waiting:{}\r\n\
          \r\n\
          # Keyspace\r\n\
          db0:keys={}\r\n",
@@ -208,6 +211,7 @@ pub(super) fn info(call: &mut Call<'_>) -> Outcome {
         stats.parks,
         stats.polls,
         stats.timers_fired,
+        stats.timers_waiting,
         call.store.len(),
     );
     call.out.bulk(text.as_bytes());

@@ -5,6 +5,10 @@ use std::time::{Duration, Instant};
 use super::commands::{Call, allow, quoted, wrong_arity};
 use super::reply::{NOT_AN_INTEGER, Outcome, Refusal, SYNTAX};
 use super::request::integer;
+use super::store::deadline_in;
+
+const BOTH_NX: &str = "ERR NX and XX, GT or LT options at the same time are not compatible";
+const BOTH_WAYS: &str = "ERR GT and LT options at the same time are not compatible";
 
 pub(super) fn del(call: &mut Call<'_>) -> Outcome {
     let gone = call.words.from(1).filter(|key| call.store.remove(key));
@@ -53,24 +57,63 @@ pub(super) fn pexpire(call: &mut Call<'_>) -> Outcome {
     end_in(call, "pexpire", 1)
 }
 
-fn end_in(call: &mut Call<'_>, name: &str, unit: i64) -> Outcome {
-    if call.words.len() > 3 {
-        // NX, XX, GT and LT are left out.
-        let option = quoted(call.words.at(3), 128);
-        return Err(Refusal(format!("ERR Unsupported option {option}").into()));
+/// When a new deadline counts.
+#[derive(Default)]
+struct Only {
+    if_it_has_none: bool,
+    if_it_has_one: bool,
+    if_later: bool,
+    if_sooner: bool,
+}
+
+impl Only {
+    fn read(call: &Call<'_>) -> Result<Self, Refusal> {
+        let mut only = Only::default();
+        for word in call.words.from(3) {
+            match &word.to_ascii_uppercase()[..] {
+                b"NX" => only.if_it_has_none = true,
+                b"XX" => only.if_it_has_one = true,
+                b"GT" => only.if_later = true,
+                b"LT" => only.if_sooner = true,
+                _ => {
+                    let word = quoted(word, 128);
+                    return Err(Refusal(format!("ERR Unsupported option {word}").into()));
+                }
+            }
+        }
+        if only.if_it_has_none && (only.if_it_has_one || only.if_later || only.if_sooner) {
+            return Err(Refusal(BOTH_NX.into()));
+        }
+        if only.if_later && only.if_sooner {
+            return Err(Refusal(BOTH_WAYS.into()));
+        }
+        Ok(only)
     }
+
+    /// A key without a deadline ends later than any other; a new deadline of `None` is past.
+    fn allows(&self, old: Option<Instant>, new: Option<Instant>) -> bool {
+        let is_later = old.is_some() && new > old;
+        let is_sooner = old.is_none() || new < old;
+        !(self.if_it_has_none && old.is_some()
+            || self.if_it_has_one && old.is_none()
+            || self.if_later && !is_later
+            || self.if_sooner && !is_sooner)
+    }
+}
+
+fn end_in(call: &mut Call<'_>, name: &str, unit: i64) -> Outcome {
+    let only = Only::read(call)?;
     let key = call.words.at(1);
     let count = integer(call.words.at(2)).ok_or(NOT_AN_INTEGER)?;
     let wrong = || Refusal(format!("ERR invalid expire time in '{name}' command").into());
-    let millis = count.checked_mul(unit).ok_or_else(wrong)?;
-    let is_there = if millis <= 0 {
-        call.store.remove(key)
-    } else {
-        let life = Duration::from_millis(millis.unsigned_abs());
-        let deadline = Instant::now().checked_add(life).ok_or_else(wrong)?;
-        call.store.end_at(key, deadline)
+    let deadline = deadline_in(count, unit).ok_or_else(wrong)?;
+    let old = call.store.deadline(key);
+    let is_done = match (old.filter(|old| only.allows(*old, deadline)), deadline) {
+        (None, _) => false,
+        (Some(_), None) => call.store.remove(key),
+        (Some(_), Some(deadline)) => call.store.end_at(key, deadline),
     };
-    call.out.integer(is_there.into());
+    call.out.integer(is_done.into());
     Ok(())
 }
 

@@ -78,8 +78,9 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         say(&format!("listening on {address}\n"));
         let signal = accept(&mut listener, &mut signals, &hub).await?;
         drop(listener);
-        let (clients, commands) = (hub.client_count(), hub.commands.get());
+        let clients = hub.client_count();
         hub.stop().await;
+        let commands = hub.commands.get();
         say(&format!(
             "{signal:?}: {clients} clients left, {commands} commands\n"
         ));

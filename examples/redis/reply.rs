@@ -60,6 +60,7 @@ impl Replies {
     /// Line ends in the text become blanks, or they would end the reply.
     pub(crate) fn error(&mut self, text: &str) {
         let start = self.0.len();
+        let text = text.trim_end_matches(['\r', '\n']);
         self.line(b'-', text.as_bytes());
         let end = self.0.len() - 2;
         for byte in &mut self.0[start..end] {

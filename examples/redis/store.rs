@@ -13,12 +13,30 @@ use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::mem;
 use std::rc::{Rc, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tourbillon::{Timer, call_at};
 
 /// A buffer this much larger than its text is exchanged for a smaller one.
 const SLACK_MAX: usize = 1024;
+
+/// The longest life of a key. Redis counts milliseconds from 1970 on in 63 bits; this leaves 42 of
+/// them, 139 years, for what was before.
+const LIFE_MILLIS_MAX: i64 = i64::MAX - (1 << 42);
+
+/// When a life of so many units, of so many milliseconds each, is over. One that is over at once
+/// has no such point in time, and one that is too long is nothing.
+pub(crate) fn deadline_in(count: i64, unit: i64) -> Option<Option<Instant>> {
+    let millis = count
+        .checked_mul(unit)
+        .filter(|&millis| millis <= LIFE_MILLIS_MAX)?;
+    match u64::try_from(millis) {
+        Err(_) | Ok(0) => Some(None),
+        Ok(millis) => Instant::now()
+            .checked_add(Duration::from_millis(millis))
+            .map(Some),
+    }
+}
 
 #[derive(Debug)]
 pub(crate) enum Value {

@@ -1,11 +1,9 @@
 //! Commands on texts, which may hold any bytes, and on texts that are numbers.
 
-use std::time::{Duration, Instant};
-
 use super::commands::{Call, allow, wrong_arity};
 use super::reply::{NOT_AN_INTEGER, Outcome, Refusal, SYNTAX, WRONG_TYPE, decimal};
 use super::request::integer;
-use super::store::{Life, Value};
+use super::store::{Life, Value, deadline_in};
 
 const OVERFLOW: &str = "ERR increment or decrement would overflow";
 const TOO_LONG: &str = "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
@@ -56,25 +54,31 @@ impl SetOptions {
             only_if_there: false,
             gives_old: false,
         };
+        // The number, and its unit.
+        let mut time: Option<(&[u8], i64)> = None;
         let mut words = call.words.from(3);
         while let Some(word) = words.next() {
             let is = |name: &str| word.eq_ignore_ascii_case(name.as_bytes());
-            let has_life = options.life != Life::ForEver;
+            let is_kept = options.life == Life::AsBefore;
+            let has_no_time_but_in = |unit| !is_kept && time.is_none_or(|(_, other)| other == unit);
             if is("NX") && !options.only_if_there {
                 options.only_if_new = true;
             } else if is("XX") && !options.only_if_new {
                 options.only_if_there = true;
             } else if is("GET") {
                 options.gives_old = true;
-            } else if is("KEEPTTL") && !matches!(options.life, Life::Until(_)) {
+            } else if is("KEEPTTL") && time.is_none() {
                 options.life = Life::AsBefore;
-            } else if is("EX") && !has_life {
-                options.life = life("set", words.next().ok_or(SYNTAX)?, 1000)?;
-            } else if is("PX") && !has_life {
-                options.life = life("set", words.next().ok_or(SYNTAX)?, 1)?;
+            } else if is("EX") && has_no_time_but_in(1000) {
+                time = Some((words.next().ok_or(SYNTAX)?, 1000));
+            } else if is("PX") && has_no_time_but_in(1) {
+                time = Some((words.next().ok_or(SYNTAX)?, 1));
             } else {
                 return Err(SYNTAX);
             }
+        }
+        if let Some((word, unit)) = time {
+            options.life = life("set", word, unit)?;
         }
         Ok(options)
     }
@@ -83,10 +87,7 @@ impl SetOptions {
 /// A life of so many seconds (`unit` is 1000) or milliseconds from now on.
 fn life(command: &str, word: &[u8], unit: i64) -> Result<Life, Refusal> {
     let count = integer(word).ok_or(NOT_AN_INTEGER)?;
-    let millis = count.checked_mul(unit).filter(|&millis| millis > 0);
-    let deadline = millis.and_then(|millis| {
-        Instant::now().checked_add(Duration::from_millis(millis.unsigned_abs()))
-    });
+    let deadline = deadline_in(count, unit).flatten();
     let wrong = || Refusal(format!("ERR invalid expire time in '{command}' command").into());
     deadline.map(Life::Until).ok_or_else(wrong)
 }

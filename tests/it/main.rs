@@ -46,3 +46,4 @@ mod simulated;
 // The examples.
 mod examples;
 mod demo;
+mod redis;
