@@ -49,10 +49,7 @@ pub(crate) fn begin(stream: TcpStream, hub: &Rc<Hub>, id: u64) {
     let mut connection = Connection {
         stream,
         parser: Parser::new(hub.limits),
-        client: Client {
-            id,
-            ..Client::default()
-        },
+        client: Client::new(id),
         hub: Rc::clone(hub),
         kept: Vec::new(),
         replies: Replies::default(),
