@@ -248,11 +248,6 @@ impl Parser {
     #[inline]
     fn length(&mut self, bytes: &[u8], wrong: Fault, long: Fault) -> Result<Option<i64>, Fault> {
         let rest = &bytes[self.at + 1..];
-        // Most words have fewer than ten bytes, and most commands fewer than ten words.
-        if let [digit @ b'0'..=b'9', b'\r', b'\n', ..] = rest {
-            self.at += 4;
-            return Ok(Some(i64::from(digit - b'0')));
-        }
         let line = &rest[..rest.len().min(LENGTH_LINE_MAX)];
         let Some(end) = line.iter().position(|&byte| byte == b'\r') else {
             let is_long = line.len() == LENGTH_LINE_MAX;
