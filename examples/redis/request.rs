@@ -182,8 +182,10 @@ impl Parser {
         self.is_inline = false;
         self.is_complete = false;
         self.places.clear();
+        self.unquoted.clear();
         // One huge command must not cost memory for the rest of the connection.
         self.places.shrink_to(64);
+        self.unquoted.shrink_to(64);
     }
 
     fn count(&mut self, bytes: &[u8]) -> Result<Option<usize>, Fault> {
@@ -287,7 +289,6 @@ impl Parser {
 
     /// Splits a line at its blanks; `"` and `'` hold words with blanks in them together.
     fn split(&mut self, line: &[u8]) -> Result<(), Fault> {
-        self.unquoted.clear();
         let mut rest = line;
         loop {
             rest = rest.trim_ascii_start();

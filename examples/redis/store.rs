@@ -88,7 +88,9 @@ struct End {
 
 impl Drop for End {
     fn drop(&mut self) {
-        if let Some(timer) = self.timer.take() {
+        // One that is due may wait among a million callbacks, and to look for it there takes long.
+        // It may come: it finds no end that was filed for its time.
+        if let Some(timer) = self.timer.take().filter(|_| self.filed > Instant::now()) {
             timer.cancel();
         }
     }
@@ -220,15 +222,16 @@ impl Store {
     }
 
     /// The timer of a key has fired: the key has come to its end, or has been given more time.
-    fn ring(&mut self, key: Box<[u8]>) {
+    fn ring(&mut self, key: Box<[u8]>, filed: Instant) {
         let me = Weak::clone(&self.me);
-        let Some(end) = self
-            .entries
-            .get_mut(&key)
-            .and_then(|entry| entry.end.as_mut())
-        else {
+        let entry = self.entries.get_mut(&key);
+        let Some(end) = entry.and_then(|entry| entry.end.as_mut()) else {
             return;
         };
+        if end.filed != filed {
+            // A timer that was too late to be cancelled. Every newer end lies behind its time.
+            return;
+        }
         // It has fired, so there is nothing to cancel.
         end.timer = None;
         if end.deadline > Instant::now() {
@@ -244,7 +247,7 @@ impl Store {
 fn file(store: Weak<RefCell<Store>>, key: Box<[u8]>, deadline: Instant) -> Timer {
     call_at(deadline, move || {
         if let Some(store) = store.upgrade() {
-            store.borrow_mut().ring(key);
+            store.borrow_mut().ring(key, deadline);
         }
     })
 }

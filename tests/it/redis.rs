@@ -2,6 +2,7 @@
 //! the two programs that Redis's authors wrote, where they are installed.
 
 mod commands;
+mod expiry;
 mod limits;
 mod parser;
 mod tools;
