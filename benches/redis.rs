@@ -230,39 +230,28 @@ fn cpu_time(server: &Server) -> Result<Duration, Fault> {
 }
 
 fn report(rows: &[Row]) {
-    println!("\n                  requests/s                  server CPU, us/request");
+    println!("\n                  requests/s                   server CPU, us/request");
     println!("                ours  redis-server  ratio       ours  redis-server  ratio");
     for row in rows {
-        let [ours, theirs] = &row.figures;
-        let of = |figures: &[Figure], what: fn(&Figure) -> f64| {
-            median(figures.iter().map(what).collect())
-        };
-        let ratio = |what: fn(&Figure) -> f64| {
-            let rounds = ours.iter().zip(theirs);
-            median(
-                rounds
-                    .map(|(ours, theirs)| what(ours) / what(theirs))
-                    .collect(),
-            )
-        };
-        let (rate, cpu): (fn(&Figure) -> f64, fn(&Figure) -> f64) =
-            (|figure| figure.rate, |figure| figure.cpu);
         let name = format!("{} -P {}", row.test, row.depth);
-        let verdict = if ratio(rate) >= GOAL {
-            "reached"
-        } else {
-            "missed"
-        };
-        println!(
-            "{name:<12} {:>7.0}  {:>12.0}  {:>5.2}  {:>9.2}  {:>12.2}  {:>5.2}   goal {GOAL} {verdict}",
-            of(ours, rate),
-            of(theirs, rate),
-            ratio(rate),
-            of(ours, cpu),
-            of(theirs, cpu),
-            ratio(cpu),
-        );
+        let [ours, theirs, ratio] = medians(row, |figure| figure.rate);
+        print!("{name:<12} {ours:>7.0}  {theirs:>12.0}  {ratio:>5.2}  ");
+        let is_reached = ratio >= GOAL;
+        let [ours, theirs, ratio] = medians(row, |figure| figure.cpu);
+        print!("{ours:>9.2}  {theirs:>12.2}  {ratio:>5.2}   goal {GOAL} ");
+        println!("{}", if is_reached { "reached" } else { "missed" });
     }
+}
+
+/// Of our figures, of theirs, and of the ratios of each round.
+fn medians(row: &Row, what: fn(&Figure) -> f64) -> [f64; 3] {
+    let [ours, theirs] = row.figures.each_ref().map(|figures| {
+        let figures = figures.iter().map(what);
+        figures.collect::<Vec<f64>>()
+    });
+    let ratios = ours.iter().zip(&theirs).map(|(ours, theirs)| ours / theirs);
+    let ratio = median(ratios.collect());
+    [median(ours), median(theirs), ratio]
 }
 
 fn median(mut of: Vec<f64>) -> f64 {

@@ -113,7 +113,6 @@ pub(crate) static COMMANDS: [Command; 37] = [
 
 /// Runs a command, and writes its reply.
 pub(crate) fn run(call: &mut Call<'_>) {
-    let start = call.out.len();
     let name = call.words.at(0);
     let last = call.client.last;
     let last = last.filter(|last| name.eq_ignore_ascii_case(last.name.as_bytes()));
@@ -125,7 +124,6 @@ pub(crate) fn run(call: &mut Call<'_>) {
         None => Err(unknown(call)),
     };
     if let Err(Refusal(text)) = outcome {
-        call.out.truncate(start);
         call.out.error(&text);
     }
 }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 #[derive(Debug)]
 pub(crate) struct Refusal(pub(crate) Cow<'static, str>);
 
-/// How a command ended. What it wrote before it was refused is taken back.
+/// How a command ended. One that is refused has written nothing.
 pub(crate) type Outcome = Result<(), Refusal>;
 
 pub(crate) const WRONG_TYPE: Refusal = Refusal(Cow::Borrowed(
@@ -42,11 +42,6 @@ impl Replies {
     /// Whether there is no memory behind it yet.
     pub(crate) fn is_unused(&self) -> bool {
         self.0.capacity() == 0
-    }
-
-    /// Takes back all but the first `len` bytes.
-    pub(crate) fn truncate(&mut self, len: usize) {
-        self.0.truncate(len);
     }
 
     pub(crate) fn ok(&mut self) {

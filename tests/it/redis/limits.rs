@@ -146,9 +146,12 @@ fn a_client_that_does_not_read_is_not_read_from() {
     let slow = TcpStream::connect(server.address).unwrap();
     let mut sender = slow.try_clone().unwrap();
     const COMMANDS: usize = 1000;
+    // Two batches: the first is one read, the second waits in the kernel.
     let sending = thread::spawn(move || {
-        for _ in 0..COMMANDS {
-            sender.write_all(&line("GET big")).unwrap();
+        for _ in 0..2 {
+            sender
+                .write_all(&line("GET big").repeat(COMMANDS / 2))
+                .unwrap();
         }
     });
     // A gigabyte of replies is asked for, and the server must not hold it.
