@@ -60,7 +60,8 @@
 //! [`stdin()`]) and the loop itself, whose parts are private but made to be
 //! read: start at `src/runtime/turn.rs`. [`sync`] and [`task`] are how tasks
 //! of one thread wait for each other and end together. ARCHITECTURE.md is the
-//! map.
+//! map, and docs/names.md says what the calls of asyncio, libuv and tokio are
+//! called here.
 
 mod queue;
 pub mod time;

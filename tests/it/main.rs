@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod tidy;
+mod names;
 
 // The loop.
 mod support;

@@ -14,10 +14,18 @@ mod rooms;
 mod source;
 
 /// Texts by file name, relative to the crate root, with `/` between folders.
-type Files = BTreeMap<String, String>;
+pub(crate) type Files = BTreeMap<String, String>;
+
+/// The pages that a check reads.
+const PAGES: [&str; 4] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "examples/README.md",
+    "docs/names.md",
+];
 
 /// A rule: the faults it finds in the files, one line each.
-type Check = fn(&Files) -> Vec<String>;
+pub(crate) type Check = fn(&Files) -> Vec<String>;
 
 const CHECKS: [Check; 15] = [
     rooms::imports,
@@ -46,10 +54,10 @@ fn the_repository_keeps_its_rules() {
     assert!(faults.is_empty(), "{count} faults:\n{list}");
 }
 
-fn repository() -> Files {
+pub(crate) fn repository() -> Files {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Files::new();
-    for page in ["README.md", "ARCHITECTURE.md", "examples/README.md"] {
+    for page in PAGES {
         if let Ok(text) = fs::read_to_string(root.join(page)) {
             files.insert(page.to_owned(), text);
         }
@@ -85,6 +93,6 @@ fn planted(files: &[(&str, &str)]) -> Files {
 
 /// Asserts that the check finds exactly these faults.
 #[track_caller]
-fn finds(check: Check, files: &[(&str, &str)], faults: &[&str]) {
+pub(crate) fn finds(check: Check, files: &[(&str, &str)], faults: &[&str]) {
     assert_eq!(check(&planted(files)), faults);
 }
