@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
@@ -23,7 +23,7 @@ pub(super) enum ExitWatch {
 
 /// A registered pidfd; the source goes before its descriptor is closed.
 pub(super) struct Pidfd {
-    source: Registered<FdSource>,
+    source: Registered<FdSource<RawFd>>,
     _fd: OwnedFd,
 }
 

@@ -21,7 +21,7 @@ const CHUNK: usize = 8 * 1024;
 
 /// One end; the source goes before its descriptor is closed.
 struct End<P> {
-    source: Registered<FdSource>,
+    source: Registered<FdSource<RawFd>>,
     pipe: P,
 }
 
@@ -53,7 +53,7 @@ impl End<PipeReader> {
         }
         let mut pipe = &self.pipe;
         let wanted = buf.len();
-        let read = |_: &FdSource| pipe.read(buf);
+        let read = |_: &FdSource<RawFd>| pipe.read(buf);
         self.source.poll_move(cx, Direction::Read, wanted, read)
     }
 
@@ -78,7 +78,7 @@ impl End<PipeReader> {
 impl End<PipeWriter> {
     fn poll_write(&self, cx: &Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let mut pipe = &self.pipe;
-        let write = |_: &FdSource| pipe.write(buf);
+        let write = |_: &FdSource<RawFd>| pipe.write(buf);
         self.source
             .poll_move(cx, Direction::Write, buf.len(), write)
     }
@@ -149,7 +149,7 @@ impl ChildStdin {
     ) -> Poll<io::Result<usize>> {
         let wanted = bufs.iter().map(|buf| buf.len()).sum();
         let mut pipe = &self.0.pipe;
-        let write = |_: &FdSource| pipe.write_vectored(bufs);
+        let write = |_: &FdSource<RawFd>| pipe.write_vectored(bufs);
         self.0.source.poll_move(cx, Direction::Write, wanted, write)
     }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tourbillon::fs::raw_os_error;
 use tourbillon::process::{Child, Command, Stdio};
 use tourbillon::signal::Signal;
-use tourbillon::{Runtime, sleep, spawn, timeout};
+use tourbillon::{Runtime, spawn, timeout};
 
 use super::support::{block_on, limit_descriptors, until, well_in_child, within};
 

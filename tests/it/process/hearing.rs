@@ -105,11 +105,11 @@ fn the_thread_that_reaps_ends_when_there_is_nothing_to_reap() {
         "process::hearing::the_thread_that_reaps_ends_when_there_is_nothing_to_reap",
         || {
             let mut rt = Runtime::new().unwrap();
-            rt.block_on(async {
-                let started = heard(true, "echo; exec sleep 600").spawn();
-                line(&mut started.unwrap()).await;
-                sleep(Duration::from_millis(1)).await;
-            });
+            let mut command = heard(true, "read x");
+            command.kill_on_drop(false).stdin(Stdio::piped());
+            let mut child = rt.block_on(async { command.spawn() }).unwrap();
+            let stdin = child.stdin.take();
+            drop(child);
             let reaps = || {
                 let tasks = std::fs::read_dir("/proc/self/task").unwrap();
                 tasks.flatten().any(|task| {
@@ -117,7 +117,8 @@ fn the_thread_that_reaps_ends_when_there_is_nothing_to_reap() {
                     name.is_ok_and(|name| name.starts_with("tourbillon-reap"))
                 })
             };
-            assert!(reaps());
+            until(reaps);
+            drop(stdin);
             until(|| !reaps());
             // And starts again.
             for pidfd in [false, true] {
