@@ -268,7 +268,7 @@ fn a_wait_given_up_leaves_nothing_behind() {
     }
 }
 
-/// Nor does a guard that is dropped unwind: it is the one who wakes.
+/// The others are woken all the same, and whoever wakes does not unwind.
 #[test]
 fn a_waker_that_panics_harms_nobody_else() {
     within(|| {
