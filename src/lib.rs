@@ -64,6 +64,7 @@
 //! called here.
 
 mod queue;
+pub mod io;
 pub mod time;
 pub mod http;
 mod sys;
@@ -79,6 +80,8 @@ mod stdin;
 pub mod task;
 pub mod sync;
 pub mod server;
+#[cfg(feature = "hyper")]
+pub mod hyper;
 
 pub use executor::{CancelOnDrop, JoinError, JoinHandle, TaskId, TaskInfo, TaskState};
 pub use reactor::{Interest, Ready};

@@ -4,12 +4,11 @@
 //! when a future is dropped half-way. A line is handed out as a part of the
 //! buffer, so the longest line allowed is what the memory is bounded by.
 
+use crate::io::{AsyncRead, AsyncWrite};
 use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll, ready};
-
-use super::async_io::{AsyncRead, AsyncWrite};
 
 /// Bytes asked for at a time: std's number, and tokio's.
 const CAPACITY: usize = 8 * 1024;
@@ -127,6 +126,12 @@ impl<R: AsyncRead> BufReader<R> {
     pub async fn fill_buf(&mut self) -> io::Result<&[u8]> {
         poll_fn(|cx| self.poll_fill(cx)).await?;
         Ok(self.buffer())
+    }
+
+    /// Polls for what [`fill_buf`](Self::fill_buf) waits for.
+    pub fn poll_fill_buf(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        ready!(self.poll_fill(cx))?;
+        Poll::Ready(Ok(self.buffer()))
     }
 
     /// Reads what has arrived into `buf`, from the buffer first. Zero means

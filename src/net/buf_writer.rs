@@ -1,11 +1,10 @@
 //! Many small writes, gathered into few large ones.
 
+use crate::io::{AsyncRead, AsyncWrite};
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll, ready};
-
-use super::async_io::{AsyncRead, AsyncWrite};
 
 /// Bytes gathered: std's number, and tokio's.
 const CAPACITY: usize = 8 * 1024;

@@ -1,10 +1,9 @@
 //! From one stream to another, until the first has ended.
 
+use crate::io::{AsyncRead, AsyncWrite};
 use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll, ready};
-
-use super::async_io::{AsyncRead, AsyncWrite};
 
 /// Bytes on their way, for each direction. HAProxy's number; tokio has 8 KiB.
 const BUFFER: usize = 16 * 1024;

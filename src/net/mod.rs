@@ -33,16 +33,20 @@ mod buf_reader;
 mod buf_writer;
 mod send_file;
 mod pool_job;
+#[cfg(feature = "futures-io")]
+mod futures_io;
 
 #[cfg(test)]
 mod tests;
 
+pub use crate::io::{AsyncRead, AsyncWrite};
 pub use crate::reactor::PeerState;
 pub use crate::sys::{ConnectOptions, Keepalive, ListenOptions, UCred};
-pub use async_io::{AsyncRead, AsyncWrite};
 pub use buf_reader::{BufReader, Lines};
 pub use buf_writer::BufWriter;
 pub use copy::{copy, copy_bidirectional};
+#[cfg(feature = "futures-io")]
+pub use futures_io::FuturesIo;
 pub use listener::TcpListener;
 pub use lookup::lookup_host;
 pub use send_file::send_file;

@@ -6,9 +6,9 @@ use std::net::Shutdown;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use super::async_io::{AsyncRead, AsyncWrite};
 use super::duplex::{self, Duplex};
 use super::stream::TcpStream;
+use crate::io::{AsyncRead, AsyncWrite};
 
 pub(super) fn borrowed<S: Duplex>(stream: &S) -> (ReadHalf<'_, S>, WriteHalf<'_, S>) {
     (ReadHalf(stream), WriteHalf(stream))

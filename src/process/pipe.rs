@@ -11,6 +11,7 @@ use std::process::{self, Stdio};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
+use crate::io::{AsyncRead, AsyncWrite};
 use crate::reactor::{Direction, FdSource};
 use crate::runtime::{Parts, Registered};
 use crate::sys::{set_blocking, set_nonblocking};
@@ -322,5 +323,36 @@ impl ChildStderr {
 impl AsRawFd for ChildStderr {
     fn as_raw_fd(&self) -> RawFd {
         self.0.as_raw_fd()
+    }
+}
+
+impl AsyncWrite for ChildStdin {
+    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        ChildStdin::poll_write(self, cx, buf)
+    }
+
+    fn poll_write_vectored(
+        &mut self,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        ChildStdin::poll_write_vectored(self, cx, bufs)
+    }
+
+    /// A pipe has one direction: only dropping it tells the child.
+    fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncRead for ChildStdout {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        ChildStdout::poll_read(self, cx, buf)
+    }
+}
+
+impl AsyncRead for ChildStderr {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        ChildStderr::poll_read(self, cx, buf)
     }
 }

@@ -34,6 +34,8 @@ mod call;
 mod sleep;
 mod interval;
 mod jump;
+#[cfg(feature = "hyper")]
+mod loose_sleep;
 mod offload;
 mod registered;
 mod queued;
@@ -50,6 +52,8 @@ pub(crate) use current::{current, try_current};
 pub use fd_watch::{FdWatch, watch_fd};
 pub use handle::{Closed, Handle};
 pub use interval::{Interval, MissedTicks, interval, interval_at};
+#[cfg(feature = "hyper")]
+pub(crate) use loose_sleep::LooseSleep;
 pub use offload::{Job, JobHandle, offload, spawn_blocking};
 pub(crate) use parts::Parts;
 pub(crate) use queued::Queued;

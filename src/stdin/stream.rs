@@ -5,6 +5,7 @@ use std::io;
 use std::task::{Context, Poll};
 
 use super::reader::{Input, LINE_MAX};
+use crate::io::AsyncRead;
 
 /// Takes the process's input, to be read by awaiting.
 ///
@@ -138,5 +139,11 @@ impl Stdin {
 impl Drop for Stdin {
     fn drop(&mut self) {
         Input::give_back();
+    }
+}
+
+impl AsyncRead for Stdin {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        Stdin::poll_read(self, cx, buf)
     }
 }

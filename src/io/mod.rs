@@ -1,0 +1,14 @@
+//! Streams of bytes: the two traits that sockets, pipes and buffers share.
+//!
+//! ```text
+//!   TcpStream   UnixStream   ChildStdout   Stdin   &[u8]
+//!        └──────────┴──── AsyncRead ──┴──────┴──────┘
+//!                             │
+//!            BufReader, copy, HyperIo, FuturesIo: whoever reads
+//! ```
+//!
+//! They know no runtime, so whoever has bytes can have them.
+
+mod streams;
+
+pub use streams::{AsyncRead, AsyncWrite};
