@@ -5,8 +5,9 @@ use std::panic::Location;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use super::callbacks::{Callback, CallbackKind};
 use super::current::current;
-use super::parts::{Callback, CallbackKind, Due, Parts};
+use super::parts::{Due, Parts};
 use crate::time::TimerKey;
 
 /// Has the loop call `callback` in its next turn, after those handed in
@@ -120,12 +121,7 @@ impl Timer {
             return true;
         }
         // It may have come due in this turn and not have been called yet.
-        let mut callbacks = self.parts.callbacks.borrow_mut();
-        let due = callbacks
-            .iter()
-            .position(|callback| callback.kind == CallbackKind::Timer(self.key));
-        let due = due.and_then(|index| callbacks.remove(index));
-        drop(callbacks);
+        let due = self.parts.callbacks.borrow_mut().cancel(self.key);
         due.is_some()
     }
 }

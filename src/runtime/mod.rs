@@ -24,6 +24,7 @@
 
 mod turn;
 mod parts;
+mod callbacks;
 mod runtime;
 mod builder;
 mod current;

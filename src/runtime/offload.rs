@@ -14,8 +14,9 @@ use std::task::{Context, Poll};
 
 use slab::Slab;
 
+use super::callbacks::{Callback, CallbackKind};
 use super::current::{current, try_current};
-use super::parts::{Callback, CallbackKind, Parts, count};
+use super::parts::{Parts, count};
 use crate::blocking::{self, JobKey, Lane, Refused};
 use crate::executor::{JoinCell, JoinError, panic_text};
 

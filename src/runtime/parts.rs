@@ -1,7 +1,6 @@
 //! The parts of a runtime, as code on its thread sees them.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::io;
 use std::panic::Location;
 use std::rc::Rc;
@@ -10,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::builder::{Builder, HostWaker};
+use super::callbacks::{Callback, Callbacks};
 use super::offload::Jobs;
 use super::tasks::TaskHook;
 use crate::blocking::{JobKey, Pool, PoolLimits};
@@ -26,23 +26,6 @@ pub(crate) enum Post {
     Stop,
 }
 
-/// A closure that the loop calls once, and where it was handed in.
-pub(super) struct Callback {
-    pub(super) call: Box<dyn FnOnce()>,
-    pub(super) place: &'static Location<'static>,
-    pub(super) kind: CallbackKind,
-}
-
-/// What a callback is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CallbackKind {
-    Plain,
-    /// It waits for this timer, or has waited for it.
-    Timer(TimerKey),
-    /// It tells how a job ended, and is called even when the runtime ends.
-    Completion,
-}
-
 /// What a timer does when it is due.
 pub(super) enum Due {
     Wake(Waker),
@@ -53,7 +36,7 @@ pub(super) enum Due {
 pub(crate) struct Parts {
     // Where work waits.
     pub(super) door: Arc<TaskQueue<Post>>,
-    pub(super) callbacks: RefCell<VecDeque<Callback>>,
+    pub(super) callbacks: RefCell<Callbacks>,
     pub(super) executor: Rc<Executor>,
     pub(super) wheel: RefCell<Wheel<Due>>,
     pub(super) jobs: RefCell<Jobs>,
@@ -245,7 +228,7 @@ impl Parts {
     }
 
     pub(super) fn push_callback(&self, callback: Callback) {
-        self.callbacks.borrow_mut().push_back(callback);
+        self.callbacks.borrow_mut().push(callback);
     }
 }
 

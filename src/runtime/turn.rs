@@ -15,7 +15,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use super::parts::{Callback, CallbackKind, Due, Parts, Post, count};
+use super::callbacks::{Callback, CallbackKind};
+use super::parts::{Due, Parts, Post, count};
 use super::tasks::TaskEventKind;
 use crate::executor::{self, CheckedOut, JoinError, Outcome, TaskFuture, Ticket, panic_text};
 
@@ -129,10 +130,10 @@ impl Parts {
     fn run_callbacks(&self, mut batch: Batch) {
         while let Some(stretch) = self.next_stretch(&mut batch) {
             for _ in 0..stretch {
-                let Some(callback) = self.callbacks.borrow_mut().pop_front() else {
-                    return;
-                };
-                self.call(callback);
+                let next = self.callbacks.borrow_mut().pop();
+                if let Some(callback) = next.flatten() {
+                    self.call(callback);
+                }
             }
         }
     }
@@ -211,7 +212,7 @@ impl Parts {
     /// Whether something would run if another turn began now.
     pub(super) fn work_waits(&self) -> bool {
         self.executor.ready_count() > 0
-            || !self.callbacks.borrow().is_empty()
+            || self.callbacks.borrow().len() > 0
             || !self.door.seems_empty()
     }
 
@@ -380,7 +381,7 @@ impl Parts {
     /// Calls the completions that are queued, when the runtime ends, and
     /// drops all other callbacks. Returns whether there were any.
     pub(super) fn end_callbacks(&self) -> bool {
-        let callbacks = self.callbacks.take();
+        let callbacks = self.callbacks.borrow_mut().take_all();
         let had_any = !callbacks.is_empty();
         for callback in callbacks {
             if callback.kind == CallbackKind::Completion {

@@ -16,7 +16,7 @@ const _: () = assert!(size_of::<Entry<[u64; 3]>>() < 64);
 ///
 /// Once the timer fired or was cancelled the key is stale for ever: it finds nothing, even when
 /// another timer has taken its memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TimerKey {
     index: u32,
     generation: u32,

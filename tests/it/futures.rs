@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use tourbillon::time::ManualClock;
 use tourbillon::{
-    Elapsed, MissedTicks, Runtime, call_at, call_later, interval, interval_at, sleep, sleep_until,
-    spawn, spawn_named, timeout, yield_now,
+    Elapsed, MissedTicks, Runtime, Timer, call_at, call_later, interval, interval_at, sleep,
+    sleep_until, spawn, spawn_named, timeout, yield_now,
 };
 
 use crate::support::{Dice, Foreign, block_on, caught, manual, text_of, within};
@@ -123,6 +123,38 @@ fn cancelled_timers_never_fire_and_let_go_of_what_they_held() {
     assert_eq!((Rc::strong_count(&held), rt.stats().timers_waiting), (1, 0));
     step(&mut rt, &time, 120);
     assert_eq!((rt.stats().panics, rt.stats().timers_fired), (0, 0));
+}
+
+/// Once a fault: each of them searched the line of callbacks, and a hundred thousand took minutes.
+#[test]
+fn timers_that_are_due_and_not_called_yet_are_cancelled_one_by_one() {
+    const TIMERS: usize = 100_000;
+    let (mut rt, time) = manual();
+    let _entered = rt.enter();
+    let called = Rc::new(RefCell::new(Vec::new()));
+    let timers: Rc<RefCell<Vec<Timer>>> = Rc::default();
+    let cancelled = Rc::new(Cell::new(0));
+    let (count, all) = (Rc::clone(&cancelled), Rc::clone(&timers));
+    let _first = call_later(Duration::from_millis(1), move || {
+        // From the end, and only those with an even number.
+        for (number, timer) in all.take().into_iter().enumerate().rev() {
+            if number % 2 == 0 {
+                count.set(count.get() + usize::from(timer.cancel()));
+            }
+        }
+    });
+    for number in 0..TIMERS {
+        let called = Rc::clone(&called);
+        let timer = call_later(Duration::from_millis(1), move || {
+            called.borrow_mut().push(number)
+        });
+        timers.borrow_mut().push(timer);
+    }
+    time.advance(Duration::from_millis(1));
+    rt.run_until_stalled().unwrap();
+    assert_eq!(cancelled.get(), TIMERS / 2);
+    assert!(called.take().into_iter().eq((1..TIMERS).step_by(2)));
+    assert_eq!(rt.stats().callbacks, 1 + TIMERS as u64 / 2);
 }
 
 #[test]
