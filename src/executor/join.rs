@@ -6,6 +6,7 @@ use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
@@ -187,7 +188,10 @@ impl<T: 'static> Future for JoinHandle<T> {
 impl<T> JoinHandle<T> {
     fn let_go(&mut self, next: HandleState) {
         if mem::replace(&mut self.state, next) == HandleState::Held {
-            drop(self.executor.release(self.ticket));
+            let left = self.executor.release(self.ticket);
+            // An output may panic when it is dropped, and a handle that is
+            // dropped must not.
+            mem::forget(catch_unwind(AssertUnwindSafe(|| drop(left))));
         }
     }
 }

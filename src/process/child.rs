@@ -302,7 +302,8 @@ impl Drop for Child {
             log::warn!("a child that was dropped could not be killed: {error}");
         }
         self.watch = None;
-        let id = self.id().expect("a child that runs has its number");
+        // It may have ended since it was looked at.
+        let Some(id) = self.id() else { return };
         if let Life::Open(process) = std::mem::replace(&mut self.life, Life::Lost(id)) {
             reaper::adopt(process, self.uses_pidfd);
         }

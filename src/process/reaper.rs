@@ -23,6 +23,7 @@ use std::task::Waker;
 use std::thread;
 use std::time::Duration;
 
+use crate::runtime::wake_quietly;
 use crate::sys::{Origin, Signal, SignalPipe, open_pidfd, set_nonblocking, wait_readable};
 
 /// How long the thread stays without work: whoever heard one SIGCHLD may be
@@ -208,7 +209,10 @@ fn sleep(
         (false, false) => None,
     };
     wait_readable(&fds, timeout).unwrap_or_else(|error| {
-        log::warn!("waiting for children: {error}");
+        // The logger may panic, and this thread must not end by it.
+        let warn = AssertUnwindSafe(|| log::warn!("waiting for children: {error}"));
+        let logged = catch_unwind(warn);
+        mem::forget(logged);
         thread::sleep(LOOK_EVERY);
         true
     })
@@ -230,10 +234,6 @@ fn wake_if_heard(signals: &SignalPipe) {
     let waiting = mem::take(&mut Reaper::lock().waiting);
     for waker in waiting.into_values() {
         // It may be foreign and panic; the others are still to be woken.
-        let woken = catch_unwind(AssertUnwindSafe(|| waker.wake()));
-        if let Err(payload) = woken {
-            log::error!("a waker that was told of a child's end panicked");
-            mem::forget(payload);
-        }
+        wake_quietly(waker);
     }
 }

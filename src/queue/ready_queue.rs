@@ -1,7 +1,7 @@
 //! The futures to poll: a queue threaded through the places they live in.
 //!
 //! A place knows which generation lives in it, whether it is queued already,
-//! and which place is queued after it. So a wake is one comparison and three
+//! and which place is queued after it. So a wake is one comparison and a few
 //! stores; it allocates nothing, and a place is queued at most once. The flag
 //! is cleared when the place is taken out, before the poll: a wake during the
 //! poll then queues it again, and none is lost.

@@ -82,7 +82,7 @@ pub struct EnterGuard {
     executor: Option<Entered>,
 }
 
-pub(super) fn enter(parts: &Rc<Parts>) -> EnterGuard {
+pub(crate) fn enter(parts: &Rc<Parts>) -> EnterGuard {
     EnterGuard {
         before: CURRENT.replace(Some(ManuallyDrop::new(Rc::clone(parts)))),
         executor: Some(executor::enter(Rc::clone(&parts.executor))),

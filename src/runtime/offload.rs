@@ -17,8 +17,9 @@ use slab::Slab;
 use super::callbacks::{Callback, CallbackKind};
 use super::current::{current, try_current};
 use super::parts::{Parts, count};
+use super::turn::log_panic;
 use crate::blocking::{self, JobKey, Lane, Refused};
-use crate::executor::{JoinCell, JoinError, panic_text};
+use crate::executor::{JoinCell, JoinError};
 
 /// How a job left the pool.
 pub(super) enum JobEnd {
@@ -179,12 +180,13 @@ impl Parts {
             let why = match &refused {
                 Refused::Full(_) => "the blocking pool's queue is full",
                 Refused::Closed(_) => "the runtime is shutting down",
-                Refused::NoThread(error, _) => {
-                    log::error!("the system starts no thread for a blocking job: {error}");
-                    "the system starts no thread for the blocking pool"
-                }
+                Refused::NoThread(..) => "the system starts no thread for the blocking pool",
             };
             self.file_end(key, JobEnd::Refused(why));
+            // Last: the logger is the user's, and may panic.
+            if let Refused::NoThread(error, _) = &refused {
+                log::error!("the system starts no thread for a blocking job: {error}");
+            }
             self.drop_quietly("what a refused job held", refused.into_work());
         }
         key
@@ -220,8 +222,10 @@ impl Parts {
 
 /// The result may never be looked at, so the log must say it.
 fn note_job_panic(name: &str, place: &Location<'_>, payload: &(dyn Any + Send)) {
-    let text = panic_text(payload);
-    log::error!("job \"{name}\" (offloaded at {place}) panicked: {text}");
+    log_panic(
+        &format_args!("job \"{name}\" (offloaded at {place})"),
+        payload,
+    );
     if let Some(parts) = try_current() {
         count(&parts.counts.panics);
     }

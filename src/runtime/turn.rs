@@ -150,7 +150,10 @@ impl Parts {
             match polled.take() {
                 Some((ticket, future)) => self.end_panicked(ticket, future, payload),
                 // A panic of the root's is one of whoever called `block_on`.
-                None => resume_unwind(payload),
+                None => {
+                    self.lift_budget();
+                    resume_unwind(payload);
+                }
             }
         }
     }
@@ -173,7 +176,7 @@ impl Parts {
     /// until the next deadline, but no longer than `park_max`.
     #[inline]
     pub(super) fn park(&self, park_max: Option<Duration>) -> io::Result<()> {
-        if self.work_waits() && !self.kernel_is_due.get() {
+        if self.work_waits() && !self.kernel_is_due.get() && !self.kernel_became_due() {
             return Ok(());
         }
         self.ask_kernel(park_max)
@@ -366,7 +369,7 @@ impl Parts {
 
     /// Drops a task here and now, in user code that wants it gone; if it is
     /// the one being polled, in its next turn.
-    pub(crate) fn cut(&self, ticket: Ticket) {
+    pub(crate) fn drop_now(&self, ticket: Ticket) {
         match self.executor.take(ticket) {
             Some(future) => self.drop_aborted(ticket, future),
             None => self.executor.abort(ticket),
@@ -420,10 +423,20 @@ impl Parts {
     }
 }
 
+/// Wakes a waker that may be foreign, and so may panic: that costs neither
+/// the next in line their turn nor makes a drop unwind.
+pub(crate) fn wake_quietly(waker: Waker) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
+        log_panic(&"a waker", &*payload);
+        // It may panic when it is dropped.
+        mem::forget(payload);
+    }
+}
+
 /// The logger is the user's, too. One that panics must not cost the loop its
 /// life, nor whoever awaits a task the news of its end.
 #[cold]
-pub(crate) fn log_panic(who: &dyn fmt::Display, payload: &(dyn Any + Send)) {
+pub(super) fn log_panic(who: &dyn fmt::Display, payload: &(dyn Any + Send)) {
     let text = panic_text(payload);
     let logged = catch_unwind(AssertUnwindSafe(|| log::error!("{who} panicked: {text}")));
     if let Err(second) = logged {

@@ -6,7 +6,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::waiters::{Place, Standing, Waiters, wake};
+use super::waiters::{Place, Standing, Waiters};
+use crate::runtime::wake_quietly;
 
 /// Wakes one waiting task or all of them, as `tokio::sync::Notify`.
 ///
@@ -55,7 +56,7 @@ impl Notify {
     /// that lets the next one pass; there is never more than one.
     pub fn notify_one(&self) {
         match self.waiters.choose(usize::MAX) {
-            Some((_, waker)) => wake(waker),
+            Some((_, waker)) => wake_quietly(waker),
             None => self.has_permit.set(true),
         }
     }

@@ -10,7 +10,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use super::waiters::{budgeted, wake};
+use super::waiters::budgeted;
+use crate::runtime::wake_quietly;
 
 pub use super::error::{RecvError, TryRecvError};
 
@@ -85,7 +86,7 @@ impl Seat {
 
     fn wake(&self) {
         if let Some(waker) = self.0.take() {
-            wake(waker);
+            wake_quietly(waker);
         }
     }
 

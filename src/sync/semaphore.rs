@@ -9,7 +9,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use super::error::{AcquireError, TryAcquireError};
-use super::waiters::{Place, Standing, Waiters, wake};
+use super::waiters::{Place, Standing, Waiters};
+use crate::runtime::wake_quietly;
 
 /// A number of permits. Who finds too few waits in line.
 ///
@@ -81,7 +82,7 @@ impl Semaphore {
         self.available.set(available);
         while let Some((count, waker)) = self.waiters.choose(self.available.get()) {
             self.available.set(self.available.get() - count);
-            wake(waker);
+            wake_quietly(waker);
         }
     }
 

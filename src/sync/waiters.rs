@@ -8,13 +8,12 @@
 //! borrowed then, and what was known before is looked up again after.
 
 use std::cell::{Cell, RefCell};
-use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use std::task::{Context, Poll, Waker, ready};
 
 use slab::Slab;
 
-use crate::runtime::{log_panic, try_current};
+use crate::runtime::{try_current, wake_quietly};
 
 /// A first-in, first-out line, which one may leave from its middle.
 #[derive(Default)]
@@ -124,7 +123,7 @@ impl Waiters {
     pub(super) fn release_all(&self) {
         // All have left before the first is woken, who may do anything.
         let wakers = self.0.borrow_mut().release_all();
-        wakers.into_iter().for_each(wake);
+        wakers.into_iter().for_each(wake_quietly);
     }
 
     /// Gives a place up, if there is one. Returns what it leaves to the next
@@ -245,16 +244,6 @@ impl<'a> Visit<'a> {
 impl Drop for Visit<'_> {
     fn drop(&mut self) {
         self.waiters.leave(&self.place);
-    }
-}
-
-/// Wakes somebody. One whose waker panics must not cost the next in line
-/// their turn, nor make a guard's drop unwind.
-pub(super) fn wake(waker: Waker) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| waker.wake())) {
-        log_panic(&"a waker", &*payload);
-        // It may panic when it is dropped.
-        mem::forget(payload);
     }
 }
 

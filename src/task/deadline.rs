@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use crate::runtime::{Elapsed, sleep, sleep_until};
+use crate::runtime::{Elapsed, sleep, sleep_until, wake_quietly};
 
 /// A time limit that can be moved, also by what it limits: asyncio's
 /// `timeout().reschedule()`. For a limit that stays see
@@ -110,7 +110,9 @@ impl Deadline {
         if is_sooner {
             let limiting = self.0.limiting.take();
             self.0.round.set(self.0.round.get() + 1);
-            limiting.into_iter().for_each(|(_, waker)| waker.wake());
+            limiting
+                .into_iter()
+                .for_each(|(_, waker)| wake_quietly(waker));
         }
     }
 

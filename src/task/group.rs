@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use slab::Slab;
 
 use crate::executor::{JoinError, JoinHandle};
-use crate::runtime::{Parts, current};
+use crate::runtime::{Parts, current, enter, wake_quietly};
 
 /// Tasks of which none outlives the group, and whose first failure cancels
 /// the others.
@@ -179,9 +179,10 @@ impl<T, E> Drop for TaskGroup<T, E> {
         let children = mem::take(&mut *group.children.borrow_mut());
         // What a child holds may do anything when it is dropped: nothing is
         // borrowed here, and the runtime catches what panics.
+        let _entered = enter(&group.parts);
         for (_, child) in children {
             if let Some(child) = child {
-                group.parts.cut(child.ticket());
+                group.parts.drop_now(child.ticket());
             }
         }
     }
@@ -202,7 +203,7 @@ impl<T: 'static, E: 'static> GroupSpawner<T, E> {
         let key = group.children.borrow_mut().insert(None);
         let report = Report {
             group: Rc::clone(group),
-            key,
+            key: Cell::new(Some(key)),
         };
         let child = group.parts.spawn(
             async move {
@@ -213,8 +214,15 @@ impl<T: 'static, E: 'static> GroupSpawner<T, E> {
         );
         match group.children.borrow_mut().get_mut(key) {
             Some(place) => *place = Some(child),
-            // The runtime is shutting down: it was dropped at once.
-            None => return false,
+            // It was dropped at once, as the runtime is shutting down; or the
+            // group was, by a hook that heard of the spawn.
+            None => {
+                group.parts.drop_now(child.ticket());
+                return false;
+            }
+        }
+        if group.closed.get() {
+            group.abort_all();
         }
         true
     }
@@ -232,6 +240,16 @@ impl<T: 'static, E: 'static> Group<T, E> {
         if !self.closed.replace(true) {
             let group = Rc::clone(self);
             self.parts.call_soon(move || group.abort_all());
+        }
+    }
+
+    /// Wakes whoever waits for the last child, once all there is to know of it
+    /// is written down: a foreign waker may look at once.
+    fn tell_if_empty(&self) {
+        if self.children.borrow().is_empty()
+            && let Some(waker) = self.joining.take()
+        {
+            wake_quietly(waker);
         }
     }
 
@@ -258,11 +276,13 @@ impl<T: 'static, E: 'static> Group<T, E> {
 /// Says how a child has ended, when it is dropped at the latest.
 struct Report<T: 'static, E: 'static> {
     group: Rc<Group<T, E>>,
-    key: usize,
+    /// Used once: another child may get it after that.
+    key: Cell<Option<usize>>,
 }
 
 impl<T: 'static, E: 'static> Report<T, E> {
     fn hand_in(self, number: u64, result: Result<T, E>) {
+        let Some(child) = self.leave() else { return };
         match result {
             Ok(result) => self.group.results.borrow_mut().push((number, result)),
             Err(error) => {
@@ -270,31 +290,26 @@ impl<T: 'static, E: 'static> Report<T, E> {
                 self.group.close_soon();
             }
         }
-        drop(self.leave());
+        drop(child);
+        self.group.tell_if_empty();
     }
 
-    /// Takes the child out of the group, and wakes whoever waits for the
-    /// last one.
-    fn leave(&self) -> Option<JoinHandle<()>> {
-        let group = &self.group;
-        let child = group.children.borrow_mut().try_remove(self.key)?;
-        if group.children.borrow().is_empty()
-            && let Some(waker) = group.joining.take()
-        {
-            waker.wake();
-        }
-        child
+    /// Takes the child out of the group. `None` if it is gone already, as
+    /// the group was dropped.
+    fn leave(&self) -> Option<Option<JoinHandle<()>>> {
+        let key = self.key.take()?;
+        self.group.children.borrow_mut().try_remove(key)
     }
 }
 
 impl<T: 'static, E: 'static> Drop for Report<T, E> {
     fn drop(&mut self) {
-        // Gone already if it was handed in, or if the group was dropped. If
-        // not, the child has panicked or was aborted: its handle will know.
-        let child = self.leave();
-        self.group.lost.borrow_mut().extend(child);
-        if !self.group.lost.borrow().is_empty() {
+        // If it was not handed in, the child has panicked or was aborted: its
+        // handle will know.
+        if let Some(child) = self.leave() {
+            self.group.lost.borrow_mut().extend(child);
             self.group.close_soon();
+            self.group.tell_if_empty();
         }
     }
 }
@@ -304,7 +319,7 @@ impl<T: 'static, E: 'static> Drop for Report<T, E> {
 pub enum Failure<E> {
     /// It gave this error.
     Error(E),
-    /// It panicked, or was dropped with its runtime.
+    /// It panicked.
     Lost(JoinError),
 }
 
@@ -321,8 +336,8 @@ impl<E: fmt::Display> fmt::Display for Failure<E> {
 #[derive(Debug)]
 pub struct GroupError<E> {
     /// Every failure: first the errors, in the order they came, then the
-    /// panics. Empty if the group was cancelled by
-    /// [`cancel`](TaskGroup::cancel).
+    /// panics. Empty if the group was cancelled, by
+    /// [`cancel`](TaskGroup::cancel) or with its runtime.
     pub failures: Vec<Failure<E>>,
 }
 

@@ -23,7 +23,8 @@ thread_local! {
 /// future calls.
 ///
 /// A task that is spawned inside does not see it, unless what it runs was
-/// wrapped by [`inherit`].
+/// wrapped by [`inherit`]. The tasks of another runtime that is turned inside
+/// do see it.
 ///
 /// # Examples
 ///
@@ -122,8 +123,16 @@ impl<T: 'static> fmt::Debug for TaskLocal<T> {
 ///
 /// Dropping it drops `future`.
 pub fn inherit<F: Future>(future: F) -> impl Future<Output = F::Output> {
-    let context = CONTEXT.with_borrow(|context| context.clone());
-    within(context, future)
+    let mut seen = Vec::<(usize, Rc<dyn Any>)>::new();
+    CONTEXT.with_borrow(|context| {
+        // Innermost first, and no value that another one hides.
+        for (key, value) in context.iter().rev() {
+            if seen.iter().all(|(known, _)| known != key) {
+                seen.push((*key, Rc::clone(value)));
+            }
+        }
+    });
+    within(seen, future)
 }
 
 async fn within<F: Future>(values: Vec<(usize, Rc<dyn Any>)>, future: F) -> F::Output {

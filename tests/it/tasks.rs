@@ -1,5 +1,6 @@
 //! What tasks are made of: groups, deadlines, values.
 
+mod faults;
 mod looks;
 
 use std::cell::{Cell, RefCell};
