@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::rc::Rc;
 use std::sync::mpsc;
 use std::thread;
@@ -165,6 +165,37 @@ pub(crate) fn pump(ops: usize, _width: usize) -> Took {
         });
         writing.await.expect("the writer does not panic")?;
         reading.await.expect("the reader does not panic")
+    })
+}
+
+/// The same into a thread that does nothing but read, so that the other end
+/// takes no turns of the loop.
+pub(crate) fn pump_into_thread(ops: usize, _width: usize) -> Took {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    let reading = thread::spawn(move || -> io::Result<()> {
+        let (mut stream, _) = listener.accept()?;
+        let mut buf = vec![0; WRITE_SIZE];
+        let mut left = ops * WRITE_SIZE;
+        while left > 0 {
+            match stream.read(&mut buf)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                count => left -= count,
+            }
+        }
+        Ok(())
+    });
+    let began = Instant::now();
+    Runtime::new()?.block_on(async {
+        let mut client = TcpStream::connect(address).await?;
+        client.set_nodelay(true)?;
+        let block = vec![0; WRITE_SIZE];
+        for _ in 0..ops {
+            client.write_all(&block).await?;
+        }
+        let read = reading.join();
+        read.expect("the reader does not panic")?;
+        Ok(began.elapsed())
     })
 }
 
