@@ -1,8 +1,9 @@
 /* The rows of benches/libuv.rs, done by libuv: `uv ROW OPS WIDTH`.
  *
- * Prints "ROW NANOSECONDS": of one operation; `uv version` prints libuv's. What a row does, what an operation is and when the
- * clock runs is the same as in ours.rs; what differs is the way, which is the usual one of each
- * side: callbacks and requests in fixed memory here, futures and closures there. */
+ * Prints "ROW NANOSECONDS": of one operation; `uv version` prints libuv's. What a row does, what
+ * an operation is and when the clock runs is the same as in ours.rs; what differs is the way, which
+ * is the usual one of each side: callbacks and requests in fixed memory here, futures and closures
+ * there. */
 
 #include <stdio.h>
 #include <stdlib.h>
