@@ -2,7 +2,7 @@
 //!
 //! ```sh
 //! taskset -c 0 cargo bench --bench executor            # a minute
-//! cargo bench --bench executor thread job              # these want two cores
+//! cargo bench --bench executor -- thread job           # these want two cores
 //! cargo bench --bench executor -- --test               # small: does it work?
 //! ```
 //!

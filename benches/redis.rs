@@ -2,7 +2,7 @@
 //!
 //! ```sh
 //! cargo bench --bench redis                # two minutes
-//! cargo bench --bench redis get lpush      # these rows only
+//! cargo bench --bench redis -- get lpush   # these rows only
 //! cargo bench --bench redis -- --test      # small: does it work?
 //! ```
 //!
