@@ -15,7 +15,7 @@ pub(crate) type Work = Box<dyn FnOnce() + Send>;
 /// Names one job between the pool and its caller.
 ///
 /// The caller chooses it, as a rule a slab index with a generation, and keeps it unique among the
-/// jobs that wait or run. Two jobs under one key both run, but only the younger can be cancelled.
+/// jobs that wait or run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct JobKey(pub u64);
 

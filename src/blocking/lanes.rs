@@ -1,10 +1,10 @@
-//! The jobs that wait for a worker: two lines, and an index to cancel by key.
+//! The jobs that wait for a worker, in two lines.
 //!
 //! Jobs are numbered as they arrive. The number keeps each line sorted, so a cancelled job is found
 //! by bisection and leaves a gap in place; and it tells which lane's first job is older, so neither
 //! lane overtakes the other.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::panic::Location;
 
 use super::job::{JobKey, Lane, Work};
@@ -18,22 +18,28 @@ pub(super) struct QueuedJob {
     pub(super) work: Work,
 }
 
+/// Where a job was put; no two jobs of a pool have the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct JobPlace {
+    lane: Lane,
+    number: u64,
+}
+
 /// Both lines.
 #[derive(Default)]
 pub(super) struct Lanes {
     normal: Line,
     slow: Line,
-    by_key: HashMap<JobKey, (Lane, u64)>,
     next_number: u64,
 }
 
 impl Lanes {
     /// Adds a job at the end of its lane.
-    pub(super) fn push(&mut self, job: QueuedJob) {
-        let number = self.next_number;
+    pub(super) fn push(&mut self, job: QueuedJob) -> JobPlace {
+        let (lane, number) = (job.lane, self.next_number);
         self.next_number += 1;
-        self.by_key.insert(job.key, (job.lane, number));
-        self.line(job.lane).push(number, job);
+        self.line(lane).push(number, job);
+        JobPlace { lane, number }
     }
 
     /// Takes the oldest job; the slow lane takes part only if `slow_allowed`.
@@ -45,23 +51,12 @@ impl Lanes {
             (None, Some(_)) => Lane::Slow,
             (None, None) => return None,
         };
-        let (number, job) = self.line(lane).pop()?;
-        // A younger job may have been submitted under the same key: its index entry is not ours to
-        // remove.
-        if self
-            .by_key
-            .get(&job.key)
-            .is_some_and(|&(_, newest)| newest == number)
-        {
-            self.by_key.remove(&job.key);
-        }
-        Some(job)
+        self.line(lane).pop()
     }
 
-    /// Takes a job out of the middle, in the time of a hash lookup and a bisection.
-    pub(super) fn take(&mut self, key: JobKey) -> Option<QueuedJob> {
-        let (lane, number) = self.by_key.remove(&key)?;
-        self.line(lane).take(number)
+    /// Takes a job out of the middle, in the time of a bisection; `None` if it is there no more.
+    pub(super) fn take(&mut self, place: JobPlace) -> Option<QueuedJob> {
+        self.line(place.lane).take(place.number)
     }
 
     /// Takes everything, oldest first.
@@ -84,11 +79,10 @@ impl Lanes {
         self.normal.waiting() + self.slow.waiting().min(slow_places)
     }
 
-    /// Gives back what a past burst made the lines and the index grow to.
+    /// Gives back what a past burst made the lines grow to.
     pub(super) fn shrink(&mut self) {
         self.normal.entries.shrink_to_fit();
         self.slow.entries.shrink_to_fit();
-        self.by_key.shrink_to_fit();
     }
 
     fn line(&mut self, lane: Lane) -> &mut Line {
@@ -127,13 +121,10 @@ impl Line {
         });
     }
 
-    fn pop(&mut self) -> Option<(u64, QueuedJob)> {
+    fn pop(&mut self) -> Option<QueuedJob> {
         let first = self.entries.pop_front()?;
         self.drop_leading_gaps();
-        Some((
-            first.number,
-            first.job.expect("the first entry is never a gap"),
-        ))
+        Some(first.job.expect("the first entry is never a gap"))
     }
 
     fn take(&mut self, number: u64) -> Option<QueuedJob> {
@@ -204,12 +195,14 @@ mod tests {
     }
 
     #[test]
-    fn two_jobs_under_one_key_are_both_handed_out() {
+    fn a_job_that_was_handed_out_has_no_place_any_more() {
         let mut lanes = Lanes::default();
-        lanes.push(queued(7, Lane::Normal));
-        lanes.push(queued(7, Lane::Slow));
+        let first = lanes.push(queued(7, Lane::Normal));
+        let second = lanes.push(queued(7, Lane::Slow));
         assert_eq!(key_of(lanes.pop(true)), Some(7));
-        assert_eq!(key_of(lanes.take(JobKey(7))), Some(7));
+        assert_eq!(key_of(lanes.take(first)), None);
+        assert_eq!(key_of(lanes.take(second)), Some(7));
+        assert_eq!(key_of(lanes.take(second)), None);
         assert_eq!(lanes.waiting(), 0);
     }
 
@@ -220,12 +213,11 @@ mod tests {
         // at the ends.
         lanes.push(queued(u64::MAX, Lane::Normal));
         for key in 0..100_000 {
-            lanes.push(queued(key, Lane::Normal));
-            assert_eq!(key_of(lanes.take(JobKey(key))), Some(key));
+            let place = lanes.push(queued(key, Lane::Normal));
+            assert_eq!(key_of(lanes.take(place)), Some(key));
             assert!(lanes.normal.entries.len() <= 3);
         }
         assert_eq!(lanes.waiting(), 1);
-        assert_eq!(lanes.by_key.len(), 1);
     }
 
     /// Compares with two plain vectors, over random pushes, pops and takes.
@@ -241,6 +233,7 @@ mod tests {
             };
             let mut lanes = Lanes::default();
             let mut model: Vec<(u64, Lane)> = Vec::new();
+            let mut places = Vec::new();
             for key in 0..500 {
                 match draw(5) {
                     0 | 1 => {
@@ -249,7 +242,7 @@ mod tests {
                         } else {
                             Lane::Normal
                         };
-                        lanes.push(queued(key, lane));
+                        places.push((key, lanes.push(queued(key, lane))));
                         model.push((key, lane));
                     }
                     2 => {
@@ -260,11 +253,12 @@ mod tests {
                         let expected = first.map(|at| model.remove(at).0);
                         assert_eq!(key_of(lanes.pop(slow_allowed)), expected, "seed {seed}");
                     }
+                    _ if places.is_empty() => {}
                     _ => {
-                        let wanted = draw(key + 1);
+                        let (wanted, place) = places[draw(places.len() as u64) as usize];
                         let at = model.iter().position(|&(key, _)| key == wanted);
                         let expected = at.map(|at| model.remove(at).0);
-                        assert_eq!(key_of(lanes.take(JobKey(wanted))), expected, "seed {seed}");
+                        assert_eq!(key_of(lanes.take(place)), expected, "seed {seed}");
                     }
                 }
                 assert_eq!(lanes.waiting(), model.len(), "seed {seed}");

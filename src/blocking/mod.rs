@@ -36,4 +36,5 @@ mod worker;
 mod tests;
 
 pub(crate) use job::{JobKey, Lane, job};
+pub(crate) use lanes::JobPlace;
 pub(crate) use pool::{Pool, PoolLimits, Refused};

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::job::{JobKey, Lane, RunningJob, Work};
-use super::lanes::QueuedJob;
+use super::lanes::{JobPlace, QueuedJob};
 use super::worker::{Ledger, Workshop, discard};
 
 /// How large a pool may grow.
@@ -200,7 +200,7 @@ impl Pool {
         }
     }
 
-    /// Hands a job to the workers.
+    /// Hands a job to the workers; what it returns is for [`cancel`](Self::cancel).
     ///
     /// `name` and `place` are for those who look: [`running`](Self::running), a shutdown's report,
     /// the log. If the system refuses a further thread while at least one worker lives, the job
@@ -217,7 +217,7 @@ impl Pool {
         name: &'static str,
         place: &'static Location<'static>,
         work: Work,
-    ) -> Result<(), Refused> {
+    ) -> Result<JobPlace, Refused> {
         let mut ledger = self.workshop.lock();
         if ledger.closed {
             return Err(Refused::Closed(work));
@@ -225,7 +225,7 @@ impl Pool {
         if self.is_full(&ledger) {
             return Err(Refused::Full(work));
         }
-        ledger.lanes.push(QueuedJob {
+        let queued = ledger.lanes.push(QueuedJob {
             key,
             lane,
             name,
@@ -233,7 +233,7 @@ impl Pool {
             work,
         });
         if ledger.unattended() == 0 {
-            return Ok(());
+            return Ok(queued);
         }
         if ledger.idle > 0 {
             ledger.idle -= 1;
@@ -241,13 +241,13 @@ impl Pool {
             // Ringing after the unlock spares the woken worker a second sleep, at the mutex.
             drop(ledger);
             self.workshop.bell.notify_one();
-            return Ok(());
+            return Ok(queued);
         }
         if ledger.workers == self.workers_max {
-            return Ok(());
+            return Ok(queued);
         }
         let Err(error) = self.start_worker(&mut ledger) else {
-            return Ok(());
+            return Ok(queued);
         };
         if ledger.workers > 0 {
             let workers = ledger.workers;
@@ -259,20 +259,20 @@ impl Pool {
                      jobs wait for those: {error}"
                 );
             }
-            return Ok(());
+            return Ok(queued);
         }
         let job = ledger
             .lanes
-            .take(key)
+            .take(queued)
             .expect("a job just queued under this lock still waits");
         Err(Refused::NoThread(error, job.work))
     }
 
-    /// Takes back a job that still waits; `None` once a worker has it, and for a key unknown.
+    /// Takes back a job that still waits; `None` once a worker has it.
     ///
     /// The work comes back unrun, so its captured values are dropped here and not on a worker.
-    pub(crate) fn cancel(&self, key: JobKey) -> Option<Work> {
-        self.workshop.lock().lanes.take(key).map(|job| job.work)
+    pub(crate) fn cancel(&self, queued: JobPlace) -> Option<Work> {
+        self.workshop.lock().lanes.take(queued).map(|job| job.work)
     }
 
     /// Counts jobs and threads.

@@ -40,7 +40,7 @@ fn workers(workers_max: usize) -> PoolLimits {
 }
 
 #[track_caller]
-fn submit(pool: &Pool, key: u64, lane: Lane, work: impl FnOnce() + Send + 'static) {
+fn submit(pool: &Pool, key: u64, lane: Lane, work: impl FnOnce() + Send + 'static) -> JobPlace {
     pool.submit(
         JobKey(key),
         lane,
@@ -48,20 +48,26 @@ fn submit(pool: &Pool, key: u64, lane: Lane, work: impl FnOnce() + Send + 'stati
         Location::caller(),
         Box::new(work),
     )
-    .unwrap();
+    .unwrap()
 }
 
 /// Submits a job that runs until the sender is dropped; returns once a worker has it.
 #[track_caller]
 fn occupy(pool: &Pool, key: u64, lane: Lane) -> Sender<()> {
+    occupied(pool, key, lane).0
+}
+
+/// The same, with the place the job had.
+#[track_caller]
+fn occupied(pool: &Pool, key: u64, lane: Lane) -> (Sender<()>, JobPlace) {
     let (release, gate) = channel::<()>();
     let (started, has_started) = channel();
-    submit(pool, key, lane, move || {
+    let place = submit(pool, key, lane, move || {
         started.send(()).unwrap();
         let _ = gate.recv();
     });
     has_started.recv_timeout(PATIENCE).unwrap();
-    release
+    (release, place)
 }
 
 #[track_caller]

@@ -95,12 +95,11 @@ impl Parts {
     /// A delay so long that no `Instant` can name its end never ends.
     fn call_at(self: &Rc<Self>, deadline: Option<Instant>, callback: Callback) -> Timer {
         let tick = deadline.map_or(u64::MAX, |deadline| self.clock.tick_for(deadline));
-        let key = self.insert_timer(tick, Due::Call(callback));
-        if let Some(Due::Call(callback)) = self.wheel.borrow_mut().get_mut(key) {
-            callback.kind = CallbackKind::Timer(key);
-        }
+        let file = |place| self.insert_timer(tick, Due::Call(place));
+        let (place, key) = self.callbacks.borrow_mut().insert(callback, file);
         Timer {
             parts: Rc::clone(self),
+            place,
             key,
         }
     }
@@ -109,6 +108,7 @@ impl Parts {
 /// A callback that waits for its time. Dropping this does not cancel it.
 pub struct Timer {
     parts: Rc<Parts>,
+    place: u32,
     key: TimerKey,
 }
 
@@ -116,13 +116,10 @@ impl Timer {
     /// Cancels the callback, which is dropped here, unless it was called
     /// already. Says whether it did.
     pub fn cancel(self) -> bool {
-        let waiting = self.parts.wheel.borrow_mut().cancel(self.key);
-        if waiting.is_some() {
-            return true;
-        }
-        // It may have come due in this turn and not have been called yet.
-        let due = self.parts.callbacks.borrow_mut().cancel(self.key);
-        due.is_some()
+        let callback = self.parts.callbacks.borrow_mut().take(self.place, self.key);
+        // It may have come due in this turn, and then the wheel has it no more.
+        self.parts.wheel.borrow_mut().cancel(self.key);
+        callback.is_some()
     }
 }
 

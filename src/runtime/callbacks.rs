@@ -1,13 +1,15 @@
 //! Closures that wait to be called, in order.
 //!
-//! The hard fact: a timer that is due waits here with all the others, and may
-//! still be cancelled; when a hundred thousand come due at once and each is
-//! cancelled, none of them may search the line. So the line numbers its
-//! places, and a cancelled callback leaves its place empty.
+//! The hard fact: a callback that waits for a timer may be cancelled until it
+//! is called, so also when it is due and stands in line with a hundred thousand
+//! others, and then none of them may search the line. So it has a place that it
+//! keeps: the wheel and the line hold no more than the number of that place,
+//! and whoever finds it empty, or taken by a later timer, goes on.
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::VecDeque;
 use std::panic::Location;
+
+use slab::Slab;
 
 use crate::time::TimerKey;
 
@@ -22,79 +24,85 @@ pub(super) struct Callback {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CallbackKind {
     Plain,
-    /// It waits for this timer, or has waited for it.
-    Timer(TimerKey),
     /// It tells how a job ended, and is called even when the runtime ends.
     Completion,
 }
 
-/// First in, first out.
+/// Those in line, first in, first out; and those that wait for their time.
 #[derive(Default)]
 pub(super) struct Callbacks {
-    /// `None` is a cancelled one: its place still counts.
-    line: VecDeque<Option<Callback>>,
-    /// The number of the first place in the line.
-    first: u64,
-    /// The places of those that have waited for a timer.
-    due: HashMap<TimerKey, u64, BuildHasherDefault<KeyHasher>>,
+    line: VecDeque<InLine>,
+    timed: Slab<Timed>,
 }
 
-/// Keys are numbers of our own making, so nobody can choose them to collide:
-/// one multiplication spreads them, where std's hasher takes ten times as long
-/// and made a timer that fires three times as dear.
-#[derive(Default)]
-struct KeyHasher(u64);
+enum InLine {
+    Now(Callback),
+    /// One that has waited for this timer, in its place.
+    Due(u32, TimerKey),
+}
 
-impl Hasher for KeyHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|&byte| self.write_u32(byte.into()));
-    }
-
-    fn write_u32(&mut self, half: u32) {
-        self.0 = (self.0 << 32 ^ u64::from(half)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0 ^ self.0 >> 32
-    }
+struct Timed {
+    timer: TimerKey,
+    callback: Callback,
 }
 
 impl Callbacks {
     pub(super) fn push(&mut self, callback: Callback) {
-        if let CallbackKind::Timer(key) = callback.kind {
-            self.due.insert(key, self.first + self.line.len() as u64);
-        }
-        self.line.push_back(Some(callback));
+        self.line.push_back(InLine::Now(callback));
     }
 
-    /// Takes out the first; `Some(None)` is the place of a cancelled one.
+    /// Stores a callback that waits for a timer: `file` is told its place, and
+    /// says which timer.
+    pub(super) fn insert(
+        &mut self,
+        callback: Callback,
+        file: impl FnOnce(u32) -> TimerKey,
+    ) -> (u32, TimerKey) {
+        let entry = self.timed.vacant_entry();
+        // There are no more of them than timers, and of those fewer than 2^32.
+        let place = entry.key() as u32;
+        let timer = file(place);
+        entry.insert(Timed { timer, callback });
+        (place, timer)
+    }
+
+    /// Puts one that has waited for its time in line.
+    pub(super) fn push_due(&mut self, place: u32) {
+        if let Some(timed) = self.timed.get(place as usize) {
+            self.line.push_back(InLine::Due(place, timed.timer));
+        }
+    }
+
+    /// Takes out the first in line; `Some(None)` is one that was cancelled.
     pub(super) fn pop(&mut self) -> Option<Option<Callback>> {
-        let callback = self.line.pop_front()?;
-        self.first += 1;
-        if let Some(callback) = &callback
-            && let CallbackKind::Timer(key) = callback.kind
-        {
-            self.due.remove(&key);
+        Some(match self.line.pop_front()? {
+            InLine::Now(callback) => Some(callback),
+            InLine::Due(place, timer) => self.take(place, timer),
+        })
+    }
+
+    /// Takes out the one that waits, or has waited, for this timer.
+    pub(super) fn take(&mut self, place: u32, timer: TimerKey) -> Option<Callback> {
+        let place = place as usize;
+        if self.timed.get(place)?.timer != timer {
+            return None;
         }
-        Some(callback)
+        Some(self.timed.remove(place).callback)
     }
 
-    /// Takes out the one that has waited for this timer, if it is here.
-    pub(super) fn cancel(&mut self, key: TimerKey) -> Option<Callback> {
-        let place = self.due.remove(&key)?;
-        self.line[(place - self.first) as usize].take()
-    }
-
-    /// How many places are taken, also by cancelled ones.
+    /// How many are in line, the cancelled among them.
     #[inline]
     pub(super) fn len(&self) -> usize {
         self.line.len()
     }
 
-    /// Takes out all that are left.
+    /// Takes out all that are left, also those that wait for their time.
     pub(super) fn take_all(&mut self) -> Vec<Callback> {
-        self.due.clear();
-        self.first += self.line.len() as u64;
-        self.line.drain(..).flatten().collect()
+        let mut all = Vec::with_capacity(self.line.len() + self.timed.len());
+        while let Some(next) = self.pop() {
+            all.extend(next);
+        }
+        all.extend(self.timed.drain().map(|timed| timed.callback));
+        all
     }
 }

@@ -18,7 +18,7 @@ use super::callbacks::{Callback, CallbackKind};
 use super::current::{current, try_current};
 use super::parts::{Parts, count};
 use super::turn::log_panic;
-use crate::blocking::{self, JobKey, Lane, Refused};
+use crate::blocking::{self, JobKey, JobPlace, Lane, Refused};
 use crate::executor::{JoinCell, JoinError};
 
 /// How a job left the pool.
@@ -114,8 +114,8 @@ where
     C: FnOnce(Result<T, JoinError>) + 'static,
 {
     let parts = current();
-    let key = parts.submit(job, completion, Lane::Normal, Location::caller());
-    Job { parts, key }
+    let (key, queued) = parts.submit(job, completion, Lane::Normal, Location::caller());
+    Job { parts, key, queued }
 }
 
 /// Runs `job` on a thread of the blocking pool. Await the handle for what
@@ -141,14 +141,14 @@ where
 }
 
 impl Parts {
-    /// Hands a job to the pool and files what follows it.
+    /// Hands a job to the pool and files what follows it. It has no place there if it was refused.
     pub(crate) fn submit<T, J, C>(
         &self,
         job: J,
         completion: C,
         lane: Lane,
         place: &'static Location<'static>,
-    ) -> JobKey
+    ) -> (JobKey, Option<JobPlace>)
     where
         T: Send + 'static,
         J: FnOnce() -> T + Send + 'static,
@@ -176,20 +176,22 @@ impl Parts {
         } else {
             self.pool.submit(key, lane, type_name::<J>(), place, work)
         };
-        if let Err(refused) = submitted {
-            let why = match &refused {
-                Refused::Full(_) => "the blocking pool's queue is full",
-                Refused::Closed(_) => "the runtime is shutting down",
-                Refused::NoThread(..) => "the system starts no thread for the blocking pool",
-            };
-            self.file_end(key, JobEnd::Refused(why));
-            // Last: the logger is the user's, and may panic.
-            if let Refused::NoThread(error, _) = &refused {
-                log::error!("the system starts no thread for a blocking job: {error}");
-            }
-            self.drop_quietly("what a refused job held", refused.into_work());
+        let refused = match submitted {
+            Ok(queued) => return (key, Some(queued)),
+            Err(refused) => refused,
+        };
+        let why = match &refused {
+            Refused::Full(_) => "the blocking pool's queue is full",
+            Refused::Closed(_) => "the runtime is shutting down",
+            Refused::NoThread(..) => "the system starts no thread for the blocking pool",
+        };
+        self.file_end(key, JobEnd::Refused(why));
+        // Last: the logger is the user's, and may panic.
+        if let Refused::NoThread(error, _) = &refused {
+            log::error!("the system starts no thread for a blocking job: {error}");
         }
-        key
+        self.drop_quietly("what a refused job held", refused.into_work());
+        (key, None)
     }
 
     /// A worker says that it has run this job.
@@ -209,8 +211,8 @@ impl Parts {
         }
     }
 
-    fn cancel_job(&self, key: JobKey) -> bool {
-        let Some(work) = self.pool.cancel(key) else {
+    fn cancel_job(&self, key: JobKey, queued: JobPlace) -> bool {
+        let Some(work) = self.pool.cancel(queued) else {
             return false;
         };
         self.file_end(key, JobEnd::Cancelled);
@@ -235,6 +237,7 @@ fn note_job_panic(name: &str, place: &Location<'_>, payload: &(dyn Any + Send)) 
 pub struct Job {
     parts: Rc<Parts>,
     key: JobKey,
+    queued: Option<JobPlace>,
 }
 
 impl Job {
@@ -244,7 +247,8 @@ impl Job {
     /// Whoever waits for it is told in the next turn, by an error that
     /// [is aborted](JoinError::is_aborted).
     pub fn cancel(&self) -> bool {
-        self.parts.cancel_job(self.key)
+        self.queued
+            .is_some_and(|queued| self.parts.cancel_job(self.key, queued))
     }
 }
 
@@ -279,10 +283,10 @@ impl<T: Send + 'static> JobHandle<T> {
         let cell = Rc::new(JoinCell::new());
         let end = Rc::clone(&cell);
         let completion = move |result| end.end(result);
-        let key = parts.submit(job, completion, lane, place);
+        let (key, queued) = parts.submit(job, completion, lane, place);
         JobHandle {
             cell,
-            job: Job { parts, key },
+            job: Job { parts, key, queued },
         }
     }
 }

@@ -29,7 +29,8 @@ pub(crate) enum Post {
 /// What a timer does when it is due.
 pub(super) enum Due {
     Wake(Waker),
-    Call(Callback),
+    /// The callback in this place.
+    Call(u32),
 }
 
 /// Everything a turn works on. Lives on the loop thread.

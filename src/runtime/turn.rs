@@ -78,7 +78,7 @@ impl Parts {
             count(&self.counts.timers_fired);
             match due {
                 Due::Wake(waker) => self.wake(waker),
-                Due::Call(callback) => self.push_callback(callback),
+                Due::Call(place) => self.callbacks.borrow_mut().push_due(place),
             }
         }
         self.due.set(batch);

@@ -8,7 +8,7 @@ use loom::model;
 use loom::sync::{Condvar, Mutex};
 use loom::thread;
 
-use crate::blocking::{JobKey, Lane, Pool, PoolLimits, job};
+use crate::blocking::{JobKey, JobPlace, Lane, Pool, PoolLimits, job};
 
 /// The keys that were delivered, and who waits for them.
 struct Delivered {
@@ -50,13 +50,13 @@ fn pool(workers_max: usize) -> (Pool, Arc<Delivered>) {
     (pool, delivered)
 }
 
-/// Submits a job; what is returned takes its outcome.
-fn submit(pool: &Pool, key: u64) -> impl Fn() -> Option<u64> {
+/// Submits a job; the closure takes its outcome.
+fn submit(pool: &Pool, key: u64) -> (JobPlace, impl Fn() -> Option<u64> + use<>) {
     let (work, outcome) = job(move || key * 10);
     let place = Location::caller();
-    let submitted = pool.submit(JobKey(key), Lane::Normal, "job", place, work);
-    assert!(submitted.is_ok(), "the pool is open and has room");
-    move || outcome.take().map(|result| result.unwrap())
+    let queued = pool.submit(JobKey(key), Lane::Normal, "job", place, work);
+    let queued = queued.expect("the pool is open and has room");
+    (queued, move || outcome.take().map(|result| result.unwrap()))
 }
 
 /// A job left behind would be a loop that waits for ever.
@@ -66,7 +66,7 @@ fn every_job_is_run_and_its_outcome_is_there_when_its_key_is() {
         let (pool, delivered) = pool(1);
         let outcomes = [1, 2].map(|key| (key, submit(&pool, key)));
         assert_eq!(delivered.wait_for(2), [1, 2], "one worker, in their order");
-        for (key, outcome) in outcomes {
+        for (key, (_, outcome)) in outcomes {
             assert_eq!(outcome(), Some(key * 10));
         }
         pool.shutdown(Duration::from_secs(3600));
@@ -80,7 +80,7 @@ fn a_job_for_a_worker_that_falls_asleep_is_not_left_behind() {
         let (pool, delivered) = pool(1);
         drop(submit(&pool, 1));
         delivered.wait_for(1);
-        let outcome = submit(&pool, 2);
+        let (_, outcome) = submit(&pool, 2);
         delivered.wait_for(2);
         assert_eq!(outcome(), Some(20));
         pool.shutdown(Duration::from_secs(3600));
@@ -92,8 +92,8 @@ fn a_job_for_a_worker_that_falls_asleep_is_not_left_behind() {
 fn a_job_is_cancelled_or_run() {
     model(|| {
         let (pool, delivered) = pool(1);
-        let outcome = submit(&pool, 1);
-        if pool.cancel(JobKey(1)).is_some() {
+        let (queued, outcome) = submit(&pool, 1);
+        if pool.cancel(queued).is_some() {
             assert_eq!(outcome(), None);
             assert!(delivered.keys.lock().unwrap().is_empty());
         } else {

@@ -5,17 +5,17 @@ use super::*;
 #[test]
 fn a_cancelled_job_comes_back_unrun_with_what_it_captured() {
     let (pool, delivered) = pool(workers(1));
-    let release = occupy(&pool, 1, Lane::Normal);
+    let (release, running) = occupied(&pool, 1, Lane::Normal);
     let (sender, dropped) = channel();
     let witness = Witness(sender);
     let (work, outcome) = job(move || drop(witness));
-    pool.submit(JobKey(2), Lane::Normal, "job", Location::caller(), work)
+    let waiting = pool
+        .submit(JobKey(2), Lane::Normal, "job", Location::caller(), work)
         .unwrap();
 
-    assert!(pool.cancel(JobKey(1)).is_none(), "a running job finishes");
-    let work = pool.cancel(JobKey(2)).unwrap();
-    assert!(pool.cancel(JobKey(2)).is_none());
-    assert!(pool.cancel(JobKey(3)).is_none());
+    assert!(pool.cancel(running).is_none(), "a running job finishes");
+    let work = pool.cancel(waiting).unwrap();
+    assert!(pool.cancel(waiting).is_none());
     assert!(dropped.try_recv().is_err());
     drop(work);
     assert_eq!(dropped.try_recv(), Ok(thread::current().id()));
@@ -134,6 +134,7 @@ fn under_submits_and_cancels_from_all_sides_each_job_runs_or_comes_back_once() {
                 let (pool, ran) = (&pool, &ran);
                 scope.spawn(move || {
                     let mut back = Vec::new();
+                    let mut queued = Vec::new();
                     for key in (0..JOBS).map(|number| side * JOBS + number) {
                         let ran = Arc::clone(ran);
                         let lane = if key % 5 == 0 {
@@ -141,10 +142,11 @@ fn under_submits_and_cancels_from_all_sides_each_job_runs_or_comes_back_once() {
                         } else {
                             Lane::Normal
                         };
-                        submit(pool, key, lane, move || ran.lock().unwrap().push(key));
+                        let place = submit(pool, key, lane, move || ran.lock().unwrap().push(key));
+                        queued.push((key, place));
                         if key % 7 < 3 {
-                            let old = JobKey(key.saturating_sub(3));
-                            back.extend(pool.cancel(old).map(|_| old.0));
+                            let (old, place) = queued[queued.len().saturating_sub(4)];
+                            back.extend(pool.cancel(place).map(|_| old));
                         }
                     }
                     back
