@@ -5,7 +5,7 @@ use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
 
-use super::current::current;
+use super::current::{current, try_current};
 use super::parts::Post;
 use super::spawn::spawn_at;
 use crate::queue::TaskQueue;
@@ -49,6 +49,22 @@ impl Handle {
     #[track_caller]
     pub fn current() -> Self {
         Handle::new(Arc::clone(&current().door))
+    }
+
+    /// The same, but `None` when no runtime is entered: for a library that
+    /// works with and without one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// assert!(tourbillon::Handle::try_current().is_none());
+    /// let rt = tourbillon::Runtime::new()?;
+    /// let _entered = rt.enter();
+    /// assert!(tourbillon::Handle::try_current().is_some());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn try_current() -> Option<Self> {
+        try_current().map(|parts| Handle::new(Arc::clone(&parts.door)))
     }
 
     /// Has the loop call `callback` on its thread.

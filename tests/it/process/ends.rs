@@ -111,6 +111,8 @@ fn a_child_that_is_dropped_runs_on_and_leaves_no_zombie() {
             // It may outlive the runtime, and a task that owns it may be dropped.
             let mut child = rt.block_on(async { start() });
             let (stdin, pid) = (child.stdin.take(), child.id().unwrap());
+            // Else it might write where nobody reads any more, and die of that.
+            rt.block_on(line(&mut child));
             rt.spawn(async move { child.wait().await }).detach();
             rt.turn(Some(Duration::ZERO)).unwrap();
             drop(rt);
