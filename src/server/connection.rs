@@ -372,11 +372,11 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         if is_expected && !self.lingers && !self.has_unread().await {
             return;
         }
-        if self.transport.close_write().is_err() {
+        self.made_progress();
+        if self.wait(Self::poll_close_write).await.is_err() {
             return;
         }
         let mut left = LINGER_BYTES_MAX;
-        self.made_progress();
         self.wait(|connection, cx| connection.poll_linger(&mut left, cx))
             .await;
     }
@@ -407,6 +407,16 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             Poll::Ready(matches!(filled, Poll::Ready(Ok(1..))))
         })
         .await
+    }
+
+    /// Tells the client that no more will come.
+    fn poll_close_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Poll::Ready(closed) = self.transport.poll_close(cx) {
+            return Poll::Ready(closed);
+        }
+        let limit = self.shared().config.linger_timeout;
+        self.poll_deadline(Wait::Linger, limit, cx)
+            .map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 
     fn poll_linger(&mut self, left: &mut usize, cx: &mut Context<'_>) -> Poll<()> {

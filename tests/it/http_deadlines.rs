@@ -8,6 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tourbillon::http::CloseReason as HttpReason;
+use tourbillon::io::{AsyncRead, AsyncWrite};
 use tourbillon::net::PeerState;
 use tourbillon::server::{Body, CloseReason, Config, Request, Router, Server, Transport};
 use tourbillon::time::ManualClock;
@@ -31,7 +32,7 @@ struct Wire {
 
 struct ServerEnd(Rc<RefCell<Wire>>);
 
-impl Transport for ServerEnd {
+impl AsyncRead for ServerEnd {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut wire = self.0.borrow_mut();
         if wire.to_server.is_empty() && !wire.is_half_closed {
@@ -40,7 +41,9 @@ impl Transport for ServerEnd {
         }
         Poll::Ready(wire.to_server.read(buf))
     }
+}
 
+impl AsyncWrite for ServerEnd {
     fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let mut wire = self.0.borrow_mut();
         if wire.room == 0 {
@@ -53,6 +56,12 @@ impl Transport for ServerEnd {
         Poll::Ready(Ok(count))
     }
 
+    fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Transport for ServerEnd {
     fn poll_peer(&mut self, cx: &mut Context<'_>) -> PeerState {
         let mut wire = self.0.borrow_mut();
         wire.server.push(cx.waker().clone());
@@ -60,10 +69,6 @@ impl Transport for ServerEnd {
             true => PeerState::HalfClosed,
             false => PeerState::Open,
         }
-    }
-
-    fn close_write(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

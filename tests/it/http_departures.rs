@@ -9,6 +9,7 @@ use std::time::Duration;
 use std::{future, io};
 
 use tokio::sync::Semaphore;
+use tourbillon::io::{AsyncRead, AsyncWrite};
 use tourbillon::net::PeerState;
 use tourbillon::server::{Body, Config, Handler, Request, Response, Router, Server, Transport};
 use tourbillon::{Runtime, sleep, timeout, yield_now};
@@ -169,7 +170,7 @@ struct Stuck {
     sends: &'static [u8],
 }
 
-impl Transport for Stuck {
+impl AsyncRead for Stuck {
     fn poll_read(&mut self, _: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         let count = self.sends.len().min(buf.len());
         let (now, later) = self.sends.split_at(count);
@@ -177,17 +178,21 @@ impl Transport for Stuck {
         self.sends = later;
         Poll::Ready(Ok(count))
     }
+}
 
+impl AsyncWrite for Stuck {
     fn poll_write(&mut self, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
         Poll::Pending
     }
 
+    fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Transport for Stuck {
     fn poll_peer(&mut self, _: &mut Context<'_>) -> PeerState {
         PeerState::HalfClosed
-    }
-
-    fn close_write(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
