@@ -173,11 +173,14 @@ impl<T: 'static> Future for JoinHandle<T> {
     /// When polled again after it gave the result.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let outcome = match self.state {
-            HandleState::Held => ready!(self.executor.poll_outcome(self.ticket, cx)),
+            HandleState::Held => {
+                let outcome = ready!(self.executor.poll_outcome(self.ticket, cx));
+                self.state = HandleState::Given;
+                outcome
+            }
             HandleState::Refused(why) => Err(JoinError::refused(why)),
             HandleState::Given => panic!("a handle was polled after it gave its result"),
         };
-        self.let_go(HandleState::Given);
         Poll::Ready(outcome.map(|output| {
             let output = output.downcast();
             *output.expect("a task gives what its future gives")
@@ -185,20 +188,14 @@ impl<T: 'static> Future for JoinHandle<T> {
     }
 }
 
-impl<T> JoinHandle<T> {
-    fn let_go(&mut self, next: HandleState) {
-        if mem::replace(&mut self.state, next) == HandleState::Held {
+impl<T> Drop for JoinHandle<T> {
+    fn drop(&mut self) {
+        if self.state == HandleState::Held {
             let left = self.executor.release(self.ticket);
             // An output may panic when it is dropped, and a handle that is
             // dropped must not.
             mem::forget(catch_unwind(AssertUnwindSafe(|| drop(left))));
         }
-    }
-}
-
-impl<T> Drop for JoinHandle<T> {
-    fn drop(&mut self) {
-        self.let_go(HandleState::Given);
     }
 }
 

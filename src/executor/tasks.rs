@@ -23,9 +23,24 @@ use super::ticket::{GENERATION_MAX, SLOT_MAX, Ticket};
 use crate::queue::{PLACE_MAX, Places, ReadyQueue};
 
 /// A spawned future, boxed: the price of a readable signature, and of
-/// taking it out of its slot by moving sixteen bytes. Its output is boxed
-/// when it ends, which costs nothing if that is `()`.
-pub(crate) type TaskFuture = Pin<Box<dyn Future<Output = Box<dyn Any>>>>;
+/// taking it out of its slot by moving sixteen bytes.
+pub(crate) type TaskFuture = Pin<Box<dyn Spawned>>;
+
+/// A future of whatever output, which is boxed when it ends; that costs
+/// nothing if it is `()`.
+///
+/// A trait, and no `async` block around the future: that would hold it twice,
+/// once as it came and once as it is awaited.
+pub(crate) trait Spawned {
+    fn poll_boxed(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Box<dyn Any>>;
+}
+
+impl<F: Future<Output: 'static>> Spawned for F {
+    #[inline]
+    fn poll_boxed(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Box<dyn Any>> {
+        self.poll(cx).map(|output| Box::new(output) as Box<dyn Any>)
+    }
+}
 
 /// How a task ended.
 pub(crate) type Outcome = Result<Box<dyn Any>, JoinError>;
@@ -159,24 +174,25 @@ impl Executor {
                 return JoinHandle::refused(self, why);
             }
         };
-        let task = self.tasks.value(slot);
-        task.future.set(Some(Box::pin(async move {
-            let output: Box<dyn Any> = Box::new(future.await);
-            output
-        })));
+        let queued = self.tasks.push_first(slot);
+        let task = queued.value;
+        let before = task.future.replace(Some(Box::pin(future)));
+        debug_assert!(before.is_none(), "nobody lives in a free place");
+        // Forgotten only so that no code is made for dropping it.
+        mem::forget(before);
         task.state.set(State::Alive);
         task.polls.set(0);
         let record = self.record(slot);
         record.is_held.set(true);
-        record.who.set(Some(Who {
+        let who = record.who.replace(Some(Who {
             name: name.unwrap_or(Cow::Borrowed(type_name::<F>())),
             place,
         }));
-        let generation = self.tasks.generation(slot);
-        self.tasks.push(slot, generation);
+        debug_assert!(who.is_none(), "nor is anybody's name left there");
+        mem::forget(who);
         self.alive.set(self.alive.get() + 1);
         self.spawned.set(self.spawned.get() + 1);
-        let ticket = Ticket::new(self.number, generation, slot);
+        let ticket = Ticket::new(self.number, queued.generation, slot);
         JoinHandle::new(self, ticket)
     }
 
@@ -262,7 +278,9 @@ impl Executor {
             }
             None if next.slot == ROOT => CheckedOut::Root(ticket()),
             None => {
-                self.free_if_vacant(next.slot);
+                if !self.record(next.slot).is_held.get() {
+                    self.free_if_left(next.slot);
+                }
                 CheckedOut::Vacant
             }
         }
@@ -283,13 +301,11 @@ impl Executor {
     pub(crate) fn retire(&self, ticket: Ticket, outcome: Outcome) -> Left {
         let (slot, generation) = (ticket.slot(), ticket.generation());
         self.alive.set(self.alive.get() - 1);
-        let state = &self.tasks.value(slot).state;
         if generation == GENERATION_MAX {
-            state.set(State::Retired);
-            self.tasks.admit(slot, None);
+            self.tasks.admit(slot, None).state.set(State::Retired);
         } else {
-            state.set(State::Gone);
-            self.tasks.admit(slot, Some(generation + 1));
+            let next = self.tasks.admit(slot, Some(generation + 1));
+            next.state.set(State::Gone);
         }
         let record = self.record(slot);
         record.who.set(None);
@@ -298,7 +314,7 @@ impl Executor {
             let outcome = record.outcome.replace(Some(outcome));
             return Left { waiting, outcome };
         }
-        self.free_if_vacant(slot);
+        self.free_if_left(slot);
         Left {
             waiting,
             outcome: Some(outcome),
@@ -310,12 +326,13 @@ impl Executor {
         self.tasks.holds(ticket.slot(), ticket.generation())
     }
 
-    /// Gives how a task ended, once, or files whom to wake when it does. Only
-    /// for its handle: the place may be another's once that is released.
+    /// Gives how a task ended and releases its place, or files whom to wake
+    /// when it does. Only for its handle: the place may be another's then.
     #[inline]
     pub(super) fn poll_outcome(&self, ticket: Ticket, cx: &Context<'_>) -> Poll<Outcome> {
         let record = self.record(ticket.slot());
         if let Some(outcome) = record.outcome.take() {
+            self.let_go(ticket);
             return Poll::Ready(outcome);
         }
         let before = record.waiting.take();
@@ -330,28 +347,40 @@ impl Executor {
         // dropped, even turn the loop.
         let replaced = record.waiting.replace(Some(cx.waker().clone()));
         drop((before, replaced));
-        record.outcome.take().map_or(Poll::Pending, Poll::Ready)
+        let Some(outcome) = record.outcome.take() else {
+            return Poll::Pending;
+        };
+        // It has ended meanwhile, perhaps before it was known whom to wake.
+        let own = record.waiting.take();
+        self.let_go(ticket);
+        drop(own);
+        Poll::Ready(outcome)
     }
 
     /// Lets go of the place that was kept for the handle of a task.
     #[inline]
     pub(super) fn release(&self, ticket: Ticket) -> Left {
         let record = self.record(ticket.slot());
-        record.is_held.set(false);
         let left = Left {
             waiting: record.waiting.take(),
             outcome: record.outcome.take(),
         };
-        self.free_if_vacant(ticket.slot());
+        self.let_go(ticket);
         left
     }
 
-    /// The last of three to leave a place frees it: the task, its handle, and
-    /// its number in the ready queue.
     #[inline]
-    fn free_if_vacant(&self, slot: u32) {
-        let is_gone = self.tasks.value(slot).state.get() == State::Gone;
-        if is_gone && !self.tasks.is_queued(slot) && !self.record(slot).is_held.get() {
+    fn let_go(&self, ticket: Ticket) {
+        self.record(ticket.slot()).is_held.set(false);
+        self.free_if_left(ticket.slot());
+    }
+
+    /// The last of three to leave a place frees it: the task, its handle, and
+    /// its number in the ready queue. Here the handle has left.
+    #[inline]
+    fn free_if_left(&self, slot: u32) {
+        let task = self.tasks.unqueued(slot);
+        if task.is_some_and(|task| task.state.get() == State::Gone) {
             self.free.borrow_mut().push(slot);
         }
     }

@@ -56,7 +56,7 @@ impl World {
                 CheckedOut::Task(ticket, mut future) => {
                     polls += 1;
                     let waker = waker(ticket);
-                    match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                    match future.as_mut().poll_boxed(&mut Context::from_waker(&waker)) {
                         Poll::Pending => self.executor.check_in(ticket, future),
                         Poll::Ready(output) => self.end(ticket, future, Ok(output)),
                     }

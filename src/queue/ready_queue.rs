@@ -36,7 +36,7 @@ struct Place<T> {
     value: T,
 }
 
-/// A place that was taken out.
+/// A place that was taken out, or put in.
 pub(crate) struct Next<'a, T> {
     pub(crate) slot: u32,
     /// Which generation lives there now. Meaningless if nobody does.
@@ -111,18 +111,27 @@ impl<T: Default> ReadyQueue<T> {
     }
 
     /// Says which generation lives in `slot` from now on; `None` is nobody.
-    /// If the place is queued, it stays so.
+    /// If the place is queued, it stays so. Gives what it holds.
     #[inline]
-    pub(crate) fn admit(&self, slot: u32, generation: Option<u32>) {
-        let mark = &self.at(slot).mark;
-        let queued = mark.get() & QUEUED;
-        mark.set(generation.map_or(NOBODY, |generation| generation << 1) | queued);
+    pub(crate) fn admit(&self, slot: u32, generation: Option<u32>) -> &T {
+        let place = self.at(slot);
+        let queued = place.mark.get() & QUEUED;
+        let mark = generation.map_or(NOBODY, |generation| generation << 1);
+        place.mark.set(mark | queued);
+        &place.value
     }
 
     /// Whether the place is queued, whoever lives there.
     #[inline]
     pub(crate) fn is_queued(&self, slot: u32) -> bool {
-        self.at(slot).mark.get() & QUEUED == QUEUED
+        self.unqueued(slot).is_none()
+    }
+
+    /// What the place holds, unless it is queued.
+    #[inline]
+    pub(crate) fn unqueued(&self, slot: u32) -> Option<&T> {
+        let place = self.at(slot);
+        (place.mark.get() & QUEUED == 0).then_some(&place.value)
     }
 
     /// Whether this generation lives in `slot`.
@@ -148,6 +157,20 @@ impl<T: Default> ReadyQueue<T> {
                 true
             }
             _ => false,
+        }
+    }
+
+    /// Queues a place that is not queued, for whoever lives there.
+    #[inline]
+    pub(crate) fn push_first(&self, slot: u32) -> Next<'_, T> {
+        let place = self.at(slot);
+        debug_assert!(place.mark.get() & QUEUED == 0, "a place is queued once");
+        let generation = place.mark.get() >> 1;
+        self.append(slot, place);
+        Next {
+            slot,
+            generation,
+            value: &place.value,
         }
     }
 

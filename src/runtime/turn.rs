@@ -319,7 +319,7 @@ impl Parts {
         let waker = ManuallyDrop::new(executor::waker(ticket));
         let mut cx = Context::from_waker(&waker);
         let (_, future) = polled.insert((ticket, future));
-        let poll = future.as_mut().poll(&mut cx);
+        let poll = future.as_mut().poll_boxed(&mut cx);
         let Some((_, future)) = polled.take() else {
             return;
         };

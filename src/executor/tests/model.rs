@@ -216,7 +216,7 @@ impl Model {
                 assert!(!task.aborting && task.out.is_none(), "seed {seed}");
                 let polls = task.script.polls.get();
                 let mut cx = Context::from_waker(Waker::noop());
-                assert!(future.as_mut().poll(&mut cx).is_pending());
+                assert!(future.as_mut().poll_boxed(&mut cx).is_pending());
                 assert_eq!(
                     task.script.polls.get(),
                     polls + 1,
@@ -268,7 +268,7 @@ impl Model {
         task.script.finishes.set(true);
         let poll = future
             .as_mut()
-            .poll(&mut Context::from_waker(Waker::noop()));
+            .poll_boxed(&mut Context::from_waker(Waker::noop()));
         let Poll::Ready(output) = poll else {
             panic!("seed {}: it was told to finish", self.seed)
         };
