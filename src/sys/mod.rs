@@ -25,6 +25,7 @@ mod fault;
 mod host;
 mod sendfile;
 mod signal;
+mod pending;
 mod socket;
 mod unix_socket;
 mod process;

@@ -7,7 +7,8 @@
 //!
 //! The bit says which signal, the byte only that there is one. A signal that is pending already
 //! writes no second byte, so a pipe never holds more than a few and no burst can fill it. Like the
-//! kernel's own, signals coalesce: two SIGTERM before anybody looks are one.
+//! kernel's own, signals coalesce: two SIGTERM before anybody looks are one. In which order bits
+//! and bytes have to change is the matter of [`Pending`].
 //!
 //! **Why the rows never end.** A handler may have found its row and then lose the processor, for
 //! any time, just before it writes. If a dropped listener closed its pipe, that write could go into
@@ -20,13 +21,13 @@ use std::io::{self, PipeReader, PipeWriter, Read};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::ptr;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use libc::c_int;
 
 use super::fault::NamedError;
 use super::fork::Origin;
+use super::pending::Pending;
 use super::socket::{check, set_nonblocking};
 
 /// A signal that a program may want to hear of.
@@ -128,10 +129,8 @@ const LISTENERS_MAX: usize = 64;
 struct Row {
     /// Opened by the row's first listener, never closed.
     pipe: OnceLock<(PipeReader, PipeWriter)>,
-    /// The signals its listener asked for; no bit while it has none.
-    wanted: AtomicU32,
-    /// The signals that have come and that the listener has not read.
-    pending: AtomicU32,
+    /// What its listener wants, and what has come.
+    pending: Pending,
     /// The process that opened the pipe; a forked child shares it, and would drain it.
     origin: OnceLock<Origin>,
 }
@@ -139,8 +138,7 @@ struct Row {
 static ROWS: [Row; LISTENERS_MAX] = [const {
     Row {
         pipe: OnceLock::new(),
-        wanted: AtomicU32::new(0),
-        pending: AtomicU32::new(0),
+        pending: Pending::new(),
         origin: OnceLock::new(),
     }
 }; LISTENERS_MAX];
@@ -201,10 +199,7 @@ impl SignalPipe {
             return Err(io::Error::new(io::ErrorKind::ResourceBusy, message));
         };
         ROWS[row].open()?;
-        // A handler that was late for the row's last listener may have left something.
-        ROWS[row].drain()?;
-        ROWS[row].pending.store(0, Ordering::SeqCst);
-        ROWS[row].wanted.store(wanted, Ordering::SeqCst);
+        ROWS[row].pending.listen(wanted, || ROWS[row].drain())?;
         register.taken[row] = true;
         // From here on dropping it undoes what has been done.
         let mut pipe = Self { row, wanted: 0 };
@@ -233,16 +228,8 @@ impl SignalPipe {
     pub(crate) fn read(&self) -> io::Result<Option<Signal>> {
         let row = &ROWS[self.row];
         row.origin.get().map_or(Ok(()), |origin| origin.check())?;
-        loop {
-            if let Some(signal) = row.take_pending() {
-                return Ok(Some(signal));
-            }
-            // The handler sets the bit before it writes the byte. So after a byte was drained, its
-            // bit is there to be seen; and with no byte left, any later bit brings its own.
-            if !row.drain()? {
-                return Ok(None);
-            }
-        }
+        let bit = row.pending.take(|| row.drain())?;
+        Ok(bit.and_then(|bit| Signal::ALL.into_iter().find(|signal| signal.bit() == bit)))
     }
 }
 
@@ -266,7 +253,7 @@ impl Drop for SignalPipe {
                 register.remove_listener(signal);
             }
         }
-        ROWS[self.row].wanted.store(0, Ordering::SeqCst);
+        ROWS[self.row].pending.ignore();
         register.taken[self.row] = false;
     }
 }
@@ -294,23 +281,6 @@ impl Row {
 
     fn pipe(&self) -> &(PipeReader, PipeWriter) {
         self.pipe.get().expect("a row with a listener is open")
-    }
-
-    fn take_pending(&self) -> Option<Signal> {
-        loop {
-            let wanted = self.wanted.load(Ordering::SeqCst);
-            let pending = self.pending.load(Ordering::SeqCst) & wanted;
-            let lowest = pending & pending.wrapping_neg();
-            if pending == 0 {
-                return None;
-            }
-            // Threads that share the listener may be here at once: who clears the bit has it.
-            if self.pending.fetch_and(!lowest, Ordering::SeqCst) & lowest != 0 {
-                return Signal::ALL
-                    .into_iter()
-                    .find(|signal| signal.bit() == lowest);
-            }
-        }
     }
 
     /// Empties the pipe; tells whether anything was in it.
@@ -382,18 +352,16 @@ fn index(signal: Signal) -> usize {
 extern "C" fn on_signal(number: c_int) {
     // SAFETY: the location of errno is valid for the calling thread, for as long as that lives.
     let saved = unsafe { *errno_location() };
-    let bit = 1_u32 << number;
     for row in &ROWS {
-        if row.wanted.load(Ordering::SeqCst) & bit == 0 {
-            continue;
-        }
-        let already = row.pending.fetch_or(bit, Ordering::SeqCst) & bit != 0;
-        // An atomic load: OnceLock::get takes no lock.
-        if let Some((_, writer)) = row.pipe.get().filter(|_| !already) {
+        row.pending.arrive(1 << number, || {
+            // An atomic load: OnceLock::get takes no lock. A row is open before it wants anything.
+            let Some((_, writer)) = row.pipe.get() else {
+                return;
+            };
             // SAFETY: one byte is read from a static; the descriptor is open, because rows keep
             // theirs for ever. A full pipe would refuse the byte, and would be readable already.
             unsafe { libc::write(writer.as_raw_fd(), b"!".as_ptr().cast(), 1) };
-        }
+        });
     }
     // SAFETY: as above. The interrupted code may be about to look at the errno of its own call.
     unsafe { *errno_location() = saved };
