@@ -52,7 +52,7 @@ fn a_loop_that_parks_gets_every_post() {
             .collect();
         let (mut seen, mut batch) = (Vec::new(), Vec::new());
         while seen.len() < 2 {
-            // As a turn does: the door is opened if it was parked or something seems to wait.
+            // As a turn does that was parked.
             queue.take(&mut batch);
             seen.append(&mut batch);
             if seen.len() < 2 && queue.park() {
@@ -64,6 +64,37 @@ fn a_loop_that_parks_gets_every_post() {
         for sender in senders {
             sender.join().unwrap();
         }
+    });
+}
+
+/// The hint may be stale, but not for a loop that has just been refused its sleep.
+#[test]
+fn a_loop_that_looks_at_the_hint_first_gets_every_post() {
+    model(|| {
+        let (queue, bell) = queue();
+        let posts = Arc::clone(&queue);
+        let sender = thread::spawn(move || (0..2).for_each(|post| posts.post(post).unwrap()));
+        let (mut seen, mut batch) = (Vec::new(), Vec::new());
+        let (mut is_parked, mut is_refused) = (true, false);
+        while seen.len() < 2 {
+            // As a turn does.
+            let seems_empty = queue.seems_empty();
+            assert!(!(is_refused && seems_empty), "a turn for nothing");
+            if is_parked || !seems_empty {
+                is_parked = false;
+                queue.take(&mut batch);
+                seen.append(&mut batch);
+            }
+            if seen.len() < 2 && queue.seems_empty() {
+                is_parked = queue.park();
+                is_refused = !is_parked;
+                if is_parked {
+                    bell.sleep();
+                }
+            }
+        }
+        assert_eq!(seen, [0, 1]);
+        sender.join().unwrap();
     });
 }
 
