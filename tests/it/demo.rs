@@ -1,7 +1,5 @@
 //! The main job, run as a newcomer runs it; and its pictures, drawn from made-up facts.
 
-use std::env;
-use std::path::PathBuf;
 use std::process::{Command, Output};
 
 #[path = "../../examples/blocking_vs_offloaded/facts.rs"]
@@ -19,26 +17,19 @@ mod table;
 #[path = "../../examples/blocking_vs_offloaded/verdict.rs"]
 mod verdict;
 
+use crate::support::built;
 use facts::{Facts, HeavyFact, How, LightFact, Run};
 use look::Look;
 use options::{Asked, Options};
 
-/// Runs the example that was built beside this binary.
 fn demo(words: &[&str], columns: &str) -> Output {
-    let mut path: PathBuf = env::current_exe().unwrap();
-    path.pop();
-    path.pop();
-    path.push("examples/blocking_vs_offloaded");
-    let output = Command::new(&path)
+    Command::new(built("blocking_vs_offloaded"))
         .args(words)
         .env("COLUMNS", columns)
         .env_remove("NO_COLOR")
         .env_remove("RUST_LOG")
-        .output();
-    output.unwrap_or_else(|error| {
-        let hint = "`cargo test` builds it, `cargo test --test it` does not";
-        panic!("{} does not run: {error}; {hint}", path.display())
-    })
+        .output()
+        .unwrap()
 }
 
 /// A machine that stands still for a second has every run fail, and the demo says so.

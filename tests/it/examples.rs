@@ -8,11 +8,11 @@ mod embedding;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::{built, examples};
 use embedding::{embedding, host_loop, inside_tokio, loop_per_core, two_loops};
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -59,7 +59,7 @@ fn every_chapter_runs_and_shows_its_idea() {
 
 #[test]
 fn every_chapter_has_its_head_and_its_place_in_the_book() {
-    let book = fs::read_to_string(folder().join("README.md")).unwrap();
+    let book = fs::read_to_string(examples().join("README.md")).unwrap();
     for name in chapters() {
         let text = source(&name);
         let number = name.split('_').next().unwrap().trim_start_matches('0');
@@ -407,33 +407,13 @@ fn wait(child: &mut Child) -> Option<ExitStatus> {
     None
 }
 
-/// A plain `cargo test` builds the examples, beside the folder of the test itself. With `--test`
-/// it does not, and what is found there may be missing or old.
-fn built(name: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let profile = test.parent().and_then(Path::parent).unwrap();
-    let path = profile.join("examples").join(name);
-    let written = |path: &Path| fs::metadata(path).and_then(|facts| facts.modified());
-    let source = folder().join(format!("{name}.rs"));
-    assert!(
-        written(&path).is_ok_and(|built| built >= written(&source).unwrap()),
-        "{} is missing or older than its source: run `cargo build --examples` first",
-        path.display()
-    );
-    path
-}
-
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples")
-}
-
 fn source(name: &str) -> String {
-    fs::read_to_string(folder().join(format!("{name}.rs"))).unwrap()
+    fs::read_to_string(examples().join(format!("{name}.rs"))).unwrap()
 }
 
 /// The names of all numbered examples, in order.
 fn chapters() -> Vec<String> {
-    let entries = fs::read_dir(folder()).unwrap();
+    let entries = fs::read_dir(examples()).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let is_chapter = |name: &String| name.starts_with(|letter: char| letter.is_ascii_digit());
     let stem = |name: String| name.strip_suffix(".rs").map(str::to_owned);

@@ -7,15 +7,15 @@ mod limits;
 mod parser;
 mod tools;
 
-use std::env;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::path::PathBuf;
 use std::process::{self, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::support::built;
 
 #[path = "../../examples/redis/request.rs"]
 mod request;
@@ -32,7 +32,7 @@ struct Server {
 
 impl Server {
     fn start(options: &[&str]) -> Self {
-        let mut process = process::Command::new(built())
+        let mut process = process::Command::new(built("redis"))
             .args(["--port", "0"])
             .args(options)
             .env_remove("RUST_LOG")
@@ -100,17 +100,6 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-/// The example that was built beside this binary.
-fn built() -> PathBuf {
-    let mut path = env::current_exe().unwrap();
-    path.pop();
-    path.pop();
-    path.push("examples/redis");
-    let hint = "`cargo test` builds it, `cargo test --test it` does not";
-    assert!(path.exists(), "{} is missing: {hint}", path.display());
-    path
 }
 
 /// One reply, in full.

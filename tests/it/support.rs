@@ -1,5 +1,6 @@
-//! What the tests lean on: deadlines, a logger, child processes, raw system calls.
+//! What the tests lean on: deadlines, a logger, child processes, examples, raw system calls.
 
+mod built;
 mod kernel;
 
 use std::any::Any;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 use tourbillon::Runtime;
 use tourbillon::time::ManualClock;
 
+pub(crate) use built::{built, examples};
 pub(crate) use kernel::*;
 
 /// When a test that hangs is called a failure. Nothing waits for it to pass.

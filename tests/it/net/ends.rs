@@ -240,36 +240,26 @@ fn a_waker_of_a_socket_that_panics_harms_nobody() {
 }
 
 /// Once a fault: `write_vectored` is writev(2), which raises SIGPIPE. Rust programs ignore it,
-/// but a host in another language need not; `write` promises "never a signal".
+/// but a host in another language need not. What `write` sends has std's flag against it.
 #[test]
 fn a_vectored_write_to_a_closed_peer_raises_no_signal() {
     let name = "net::ends::a_vectored_write_to_a_closed_peer_raises_no_signal";
     let ended = in_child(name, || {
         default_sigpipe();
         Runtime::new().unwrap().block_on(async {
-            for vectored in [false, true] {
-                let (mut stream, peer) = with_std();
-                drop(peer);
-                let block = [IoSlice::new(b"x"), IoSlice::new(b"y")];
-                for _ in 0..100 {
-                    let result = match vectored {
-                        false => stream.write(b"x").await,
-                        true => stream.write_vectored(&block).await,
-                    };
-                    if result.is_err() {
-                        break;
-                    }
+            let (mut stream, peer) = with_std();
+            drop(peer);
+            let block = [IoSlice::new(b"x"), IoSlice::new(b"y")];
+            let refused = async {
+                while stream.write_vectored(&block).await.is_ok() {
                     sleep(Duration::from_millis(1)).await;
                 }
-                println!("survived, vectored: {vectored}");
-            }
+            };
+            timeout(PATIENCE, refused).await.expect("nobody reads it");
+            println!("survived");
         });
     });
     if let Some((status, output)) = ended {
-        assert!(output.contains("survived, vectored: false"), "{output}");
-        assert!(
-            output.contains("survived, vectored: true"),
-            "{status}: {output}"
-        );
+        assert!(output.contains("survived"), "{status}: {output}");
     }
 }
