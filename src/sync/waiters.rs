@@ -122,8 +122,15 @@ impl Waiters {
     /// Lets everybody go who is in line, first come, first woken.
     pub(super) fn release_all(&self) {
         // All have left before the first is woken, who may do anything.
-        let wakers = self.0.borrow_mut().release_all();
+        let mut wakers = Vec::new();
+        self.release_into(&mut wakers);
         wakers.into_iter().for_each(wake_quietly);
+    }
+
+    /// The same, but whoever calls this wakes them: it has more to let go
+    /// before the first may do anything.
+    pub(super) fn release_into(&self, wakers: &mut Vec<Waker>) {
+        self.0.borrow_mut().release_into(wakers);
     }
 
     /// Gives a place up, if there is one. Returns what it leaves to the next
@@ -187,13 +194,12 @@ impl Line {
         Some((wants, self.waiters[first].waker.take()?))
     }
 
-    fn release_all(&mut self) -> Vec<Waker> {
-        let mut wakers = Vec::with_capacity(self.len);
+    fn release_into(&mut self, wakers: &mut Vec<Waker>) {
+        wakers.reserve(self.len);
         while let Some(first) = self.first {
             self.unlink(first);
             wakers.extend(self.waiters.remove(first).waker);
         }
-        wakers
     }
 
     fn leave(&mut self, key: Key) -> Option<Waiter> {
