@@ -23,6 +23,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tourbillon::server::{Config, Handler, Request, Router, Server};
+use tourbillon::sync::CancellationToken;
 use tourbillon::{Runtime, sleep, spawn, timeout, yield_now};
 
 const ROUNDS: u64 = 10_000;
@@ -31,6 +32,8 @@ struct Counting;
 
 thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
+    /// Bytes that are not given back yet.
+    static HELD: Cell<isize> = const { Cell::new(0) };
 }
 
 #[global_allocator]
@@ -41,17 +44,20 @@ static COUNTING: Counting = Counting;
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         COUNT.set(COUNT.get() + 1);
+        HELD.set(HELD.get() + layout.size().cast_signed());
         // SAFETY: the caller keeps the promises of `alloc`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        HELD.set(HELD.get() - layout.size().cast_signed());
         // SAFETY: the caller keeps the promises of `dealloc`, and `pointer` came from `System`.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         COUNT.set(COUNT.get() + 1);
+        HELD.set(HELD.get() + size.cast_signed() - layout.size().cast_signed());
         // SAFETY: the caller keeps the promises of `realloc`, and `pointer` came from `System`.
         unsafe { System.realloc(pointer, layout, size) }
     }
@@ -219,6 +225,38 @@ fn a_sleep_whose_deadline_moves_allocates_nothing() {
         .await
     });
     assert_eq!(counted, 0);
+}
+
+/// A server's token may have a child per connection, and successors without end.
+#[test]
+fn children_of_a_token_give_all_their_memory_back() {
+    let root = CancellationToken::new();
+    let before = (HELD.get(), COUNT.get());
+    for _ in 0..1_000_000 {
+        drop(root.child_token());
+    }
+    assert_eq!(HELD.get(), before.0, "a million, one after the other");
+    assert_eq!(COUNT.get() - before.1, 1_000_000, "one allocation each");
+
+    let children: Vec<_> = (0..100_000).map(|_| root.child_token()).collect();
+    assert!(HELD.get() - before.0 > 100_000 * 100);
+    drop(children);
+    assert_eq!(HELD.get(), before.0, "a hundred thousand at once");
+
+    let mut last = root.child_token();
+    let one = HELD.get();
+    for _ in 0..100_000 {
+        last = last.child_token();
+    }
+    assert_eq!(
+        HELD.get(),
+        one,
+        "each made by the one before, which is gone"
+    );
+    root.cancel();
+    assert!(last.is_cancelled());
+    drop(last);
+    assert_eq!(HELD.get(), before.0);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //!   waiters ── who waits, first come, first served
 //!      ├── Event       lets everybody go
 //!      ├── Barrier     lets everybody go, once enough have come
+//!      ├── CancellationToken   lets everybody go for good, and all below it
 //!      ├── Notify      wakes the first, or all; keeps one permit
 //!      └── Semaphore   serves the first, once there is enough for it
 //!             ├── Mutex     one permit, and a value behind it
@@ -67,6 +68,8 @@
 mod waiters;
 mod event;
 mod barrier;
+mod family;
+mod cancellation;
 mod notify;
 mod semaphore;
 mod mutex;
@@ -77,6 +80,7 @@ mod error;
 mod tests;
 
 pub use barrier::Barrier;
+pub use cancellation::{CancellationToken, DropGuard, WaitForCancellationFuture};
 pub use error::{AcquireError, TryAcquireError};
 pub use event::Event;
 pub use mutex::{Mutex, MutexGuard};

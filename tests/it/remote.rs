@@ -48,6 +48,8 @@ fn handles_cross_threads_and_nothing_else_does() {
     <tourbillon::net::TcpStream as NotSend<_>>::holds();
     <tourbillon::net::TcpListener as NotSend<_>>::holds();
     <tourbillon::net::OwnedReadHalf as NotSend<_>>::holds();
+    <tourbillon::sync::CancellationToken as NotSend<_>>::holds();
+    <tourbillon::sync::DropGuard as NotSend<_>>::holds();
 }
 
 #[test]

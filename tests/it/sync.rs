@@ -1,5 +1,7 @@
 //! `tourbillon::sync` on the loop: tasks in every order, aborted at any point.
 
+mod cancellation;
+mod generations;
 mod hostile;
 mod mischief;
 
@@ -11,7 +13,9 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tourbillon::sync::{Barrier, Event, Mutex, Notify, Semaphore, channel, oneshot};
+use tourbillon::sync::{
+    Barrier, CancellationToken, Event, Mutex, Notify, Semaphore, channel, oneshot,
+};
 use tourbillon::time::ManualClock;
 use tourbillon::{JoinHandle, Runtime, sleep, spawn, yield_now};
 
@@ -323,7 +327,27 @@ fn whoever_never_has_to_wait_starves_nobody() {
         let (mutex, notify, set, alone) =
             (Mutex::new(()), Notify::new(), Event::new(), Barrier::new(1));
         set.set();
-        let busy: [Pin<Box<dyn Future<Output = ()>>>; 6] = [
+        let (ended, stays) = (CancellationToken::new(), CancellationToken::new());
+        let ended_too = ended.clone();
+        ended.cancel();
+        let busy: [Pin<Box<dyn Future<Output = ()>>>; 9] = [
+            Box::pin(async move {
+                loop {
+                    ended.cancelled().await;
+                }
+            }),
+            Box::pin(async move {
+                loop {
+                    let _none = ended_too.run_until_cancelled(std::future::ready(())).await;
+                }
+            }),
+            Box::pin(async move {
+                let set = Event::new();
+                set.set();
+                loop {
+                    stays.run_until_cancelled(set.wait()).await.unwrap();
+                }
+            }),
             Box::pin(async move {
                 loop {
                     sender.send(()).await.unwrap();

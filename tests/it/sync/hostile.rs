@@ -1,14 +1,16 @@
 //! Wakers and values that use the channel or the lock while it is being used.
 
 use std::cell::{Cell, RefCell};
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
 use tourbillon::sync::channel::Sender;
-use tourbillon::sync::{Barrier, Event, Mutex, Notify, Semaphore, channel, oneshot};
+use tourbillon::sync::{
+    Barrier, CancellationToken, Event, Mutex, Notify, Semaphore, channel, oneshot,
+};
 
 use crate::support::{Foreign, collect_logs, logged_here, within};
 
@@ -100,7 +102,23 @@ fn waits() -> Vec<(&'static str, Wait, End)> {
     let [one_of, all_of] = notify.clone();
     let (meets, many) = (Rc::clone(&barrier), Rc::clone(&semaphore));
     let owned = Rc::clone(&closing);
+    let tokens = [(); 2].map(|()| CancellationToken::new());
+    let [child, raced] = [0, 1].map(|at: usize| tokens[at].child_token());
+    let [cancels, cancels_too] = tokens;
     vec![
+        (
+            "a parent's cancellation",
+            Box::pin(child.cancelled_owned()),
+            Box::new(move || cancels.cancel()),
+        ),
+        (
+            "run_until_cancelled",
+            Box::pin(async move {
+                let never = raced.run_until_cancelled(pending::<()>());
+                assert_eq!(never.await, None);
+            }),
+            Box::new(move || cancels_too.cancel()),
+        ),
         (
             "event",
             Box::pin(async move { set.wait().await }),

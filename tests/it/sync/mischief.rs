@@ -1,13 +1,15 @@
 //! Everything at once, drawn from a seed: what is done in wakers and in drops is done again there.
 
 use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Context;
 
 use tourbillon::sync::channel::{Receiver, Sender};
 use tourbillon::sync::{
-    Barrier, Event, Mutex, Notify, OwnedSemaphorePermit, Semaphore, channel, oneshot,
+    Barrier, CancellationToken, DropGuard, Event, Mutex, Notify, OwnedSemaphorePermit, Semaphore,
+    channel, oneshot,
 };
 
 use super::hostile::{ACT, Moment, WAKERS, Wait, act, hostile};
@@ -21,6 +23,8 @@ struct Kit {
     one_senders: Vec<oneshot::Sender<Loud>>,
     one_receivers: Vec<oneshot::Receiver<Loud>>,
     permits: Vec<OwnedSemaphorePermit>,
+    tokens: Vec<CancellationToken>,
+    guards: Vec<DropGuard>,
     waits: Vec<Wait>,
 }
 
@@ -91,7 +95,7 @@ impl Shared {
     }
 
     fn one_act(&self) {
-        match self.draw(20) {
+        match self.draw(28) {
             0 => self.channel(),
             1 => drop(self.take(|kit| &mut kit.senders)),
             2 => drop(self.take(|kit| &mut kit.receivers)),
@@ -133,8 +137,41 @@ impl Shared {
                     self.poll(wait);
                 }
             }
+            17..=24 => self.token(),
             _ => self.wait(),
         }
+    }
+
+    /// Does something with a token, of which there is one at least.
+    fn token(&self) {
+        let token = self.take(|kit| &mut kit.tokens).unwrap_or_default();
+        match self.draw(10) {
+            0..=2 => self.keep(token.child_token(), |kit| &mut kit.tokens),
+            3 => self.keep(token.clone(), |kit| &mut kit.tokens),
+            4 => return drop(token),
+            5 => self.keep(token.clone().drop_guard(), |kit| &mut kit.guards),
+            6 => match self.take(|kit| &mut kit.guards) {
+                Some(guard) if self.draw(2) == 0 => drop(guard),
+                Some(guard) => self.keep(guard.disarm(), |kit| &mut kit.tokens),
+                None => token.cancel(),
+            },
+            7 => {
+                // Its waker stays in the line, and goes with the last of the tokens.
+                let waker = hostile();
+                let mut forgotten = token.cancelled();
+                let mut cx = Context::from_waker(&waker);
+                let _ = Pin::new(&mut forgotten).poll(&mut cx);
+                std::mem::forget(forgotten);
+            }
+            8 => self.poll(Box::pin(token.clone().cancelled_owned())),
+            _ => {
+                let (event, raced) = (Rc::clone(&self.event), token.clone());
+                self.poll(Box::pin(async move {
+                    raced.run_until_cancelled(event.wait()).await;
+                }));
+            }
+        }
+        self.keep(token, |kit| &mut kit.tokens);
     }
 
     /// Begins to wait for something.
