@@ -6,7 +6,6 @@ use std::future::{Future, pending};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
@@ -178,34 +177,29 @@ fn all_are_cancelled_before_the_first_is_woken_and_parents_come_first() {
     let (left, right) = (root.child_token(), root.child_token());
     let (below, beside) = (left.child_token(), right.child_token());
     let all = [root, left, right, below, beside];
-    let next = Arc::new(AtomicUsize::new(0));
+    // What is asserted in a waker is caught there: it writes down what it sees.
     thread_local! {
-        static SEEN: RefCell<Vec<CancellationToken>> = const { RefCell::new(Vec::new()) };
+        static TOKENS: RefCell<Vec<CancellationToken>> = const { RefCell::new(Vec::new()) };
+        static SEEN: RefCell<Vec<(usize, bool)>> = const { RefCell::new(Vec::new()) };
     }
-    SEEN.set(all.to_vec());
+    TOKENS.set(all.to_vec());
     let mut waits = Vec::new();
     // They come in the reverse order, and at one token in this.
     for (at, token) in all.iter().enumerate().rev() {
         for place in 0..2 {
-            let next = Arc::clone(&next);
-            let waker = Foreign::waker(
-                move || {
-                    let turn = next.fetch_add(1, Ordering::SeqCst);
-                    assert_eq!(turn, 2 * at + place, "woken out of turn");
-                    SEEN.with_borrow(|all| {
-                        assert!(all.iter().all(CancellationToken::is_cancelled));
-                    });
-                },
-                || (),
-            );
+            let note = move || {
+                let ended =
+                    TOKENS.with_borrow(|all| all.iter().all(CancellationToken::is_cancelled));
+                SEEN.with_borrow_mut(|seen| seen.push((2 * at + place, ended)));
+            };
             let mut wait = token.cancelled();
-            assert!(poll(&mut wait, &waker).is_pending());
+            assert!(poll(&mut wait, &Foreign::waker(note, || ())).is_pending());
             waits.push(wait);
         }
     }
     all[0].cancel();
-    assert_eq!(next.load(Ordering::SeqCst), 10);
-    SEEN.take();
+    assert!(SEEN.take().into_iter().eq((0..10).map(|turn| (turn, true))));
+    TOKENS.take();
 }
 
 #[test]
@@ -265,7 +259,6 @@ fn a_waker_may_do_anything_with_the_tree_it_is_woken_by() {
         if moment != Moment::Wake {
             return;
         }
-        counts.set(counts.get() + 1);
         again.cancel();
         assert!(again.child_token().is_cancelled());
         let taken = kit.borrow_mut().take();
@@ -283,6 +276,8 @@ fn a_waker_may_do_anything_with_the_tree_it_is_woken_by() {
             drop(middle);
             assert!(below[1].child_token().is_cancelled());
         }
+        // Last: what is asserted in a waker that is woken is caught there.
+        counts.set(counts.get() + 1);
     })));
     root.cancel();
     assert_eq!(acts.get(), 5, "all who were in line are woken");
@@ -305,10 +300,12 @@ fn the_waker_of_a_forgotten_future_may_act_when_its_token_goes() {
         std::mem::forget(wait);
         drop((fork, waker));
         let (theirs, other) = (root.clone(), second.clone());
+        let ended = (end == 1).then(|| first.clone());
         let acted = Rc::new(Cell::new(false));
         let says = Rc::clone(&acted);
         ACT.set(Some(Rc::new(move |moment| {
             if moment == Moment::Drop && !says.replace(true) {
+                assert!(ended.iter().all(CancellationToken::is_cancelled));
                 drop(theirs.child_token().child_token());
                 theirs.cancel();
                 assert!(other.is_cancelled());
