@@ -4,11 +4,13 @@
 //! when a future is dropped half-way. A line is handed out as a part of the
 //! buffer, so the longest line allowed is what the memory is bounded by.
 
-use crate::io::{AsyncRead, AsyncWrite};
 use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll, ready};
+
+use super::lines::Lines;
+use crate::io::{AsyncRead, AsyncWrite};
 
 /// Bytes asked for at a time: std's number, and tokio's.
 const CAPACITY: usize = 8 * 1024;
@@ -282,10 +284,7 @@ impl<R: AsyncRead> BufReader<R> {
     /// # }
     /// ```
     pub fn lines(&mut self, limit: usize) -> Lines<'_, R> {
-        Lines {
-            reader: self,
-            limit,
-        }
+        Lines::new(self, limit)
     }
 
     /// How many bytes it is to the next `byte` and with it, or to the end.
@@ -413,36 +412,5 @@ impl<R: fmt::Debug> fmt::Debug for BufReader<R> {
             .field("reader", &self.reader)
             .field("held", &(self.end - self.start))
             .finish_non_exhaustive()
-    }
-}
-
-/// Lines, one by one; made by [`BufReader::lines`].
-#[derive(Debug)]
-pub struct Lines<'a, R> {
-    reader: &'a mut BufReader<R>,
-    limit: usize,
-}
-
-impl<R: AsyncRead> Lines<'_, R> {
-    /// Reads the next line, and gives it without the `\n` or `\r\n` at its
-    /// end; `None` when no more will come.
-    ///
-    /// # Errors
-    ///
-    /// As [`BufReader::read_line`].
-    ///
-    /// # Cancellation
-    ///
-    /// Dropping the future loses no byte.
-    pub async fn next_line(&mut self) -> io::Result<Option<&str>> {
-        let line = self.reader.read_line(self.limit).await?;
-        if line.is_empty() {
-            return Ok(None);
-        }
-        let bare = line.strip_suffix('\n').unwrap_or(line);
-        Ok(Some(match bare.strip_suffix('\r') {
-            Some(barer) if bare.len() < line.len() => barer,
-            _ => bare,
-        }))
     }
 }

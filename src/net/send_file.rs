@@ -11,12 +11,24 @@
 use std::fs::File;
 use std::future::poll_fn;
 use std::io::{self, Read};
+use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use super::pool_job::PoolJob;
 use super::stream::TcpStream;
 use crate::blocking::Lane;
+use crate::reactor::Direction;
+use crate::sys;
+
+/// Most that one call sends from a file: what a disk reads in a millisecond
+/// or ten, and asyncio's number.
+const SEND_MAX: usize = 256 * 1024;
+
+/// Bytes from a file that count as one operation of a poll's budget, so that
+/// a full budget is 2 MiB and not 32.
+const SEND_PER_OPERATION: usize = 16 * 1024;
 
 /// Bytes that one job reads.
 const PIECE: u64 = 64 * 1024;
@@ -95,6 +107,42 @@ pub async fn send_file(
         }
     }
     Ok(sent)
+}
+
+impl TcpStream {
+    /// Polls for sending a part of `file`, from `offset` on, as
+    /// [`send_file`](super::send_file) does: at most `len` bytes, and at most
+    /// 256 KiB, by one call of sendfile(2). Zero means that the file ends at
+    /// `offset` (or that `len` is zero).
+    ///
+    /// What is not in the page cache is read from the disk meanwhile, and the
+    /// loop waits for it; hence the bound. A large part takes more of the
+    /// poll's budget than a small one.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` if the kernel does not send from such a file: read and
+    /// write it. Else what sendfile(2) says. A broken connection is an error,
+    /// never a signal.
+    pub fn poll_send_file(
+        &mut self,
+        cx: &mut Context<'_>,
+        file: &File,
+        offset: u64,
+        len: u64,
+    ) -> Poll<io::Result<usize>> {
+        let len = usize::try_from(len).unwrap_or(usize::MAX).min(SEND_MAX);
+        // A short count may be the end of the file, with the socket as ready
+        // as before: so this is no `poll_move`, and only a call that would
+        // block says that the socket is full.
+        let sent = ready!(self.0.poll_io(cx, Direction::Write, |io| {
+            io.try_io(|| sys::send_file(io.as_fd(), file.as_fd(), offset, len))
+        }))?;
+        for _ in 0..sent / SEND_PER_OPERATION {
+            self.0.parts().spend();
+        }
+        Poll::Ready(Ok(sent))
+    }
 }
 
 fn ended_early(sent: u64, len: u64) -> io::Error {

@@ -1,14 +1,12 @@
 //! A TCP connection.
 
 use std::fmt;
-use std::fs::File;
 use std::future::poll_fn;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use super::connect;
 use super::duplex::{self, Duplex};
@@ -16,15 +14,7 @@ use super::split::{self, OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf};
 use super::target::Target;
 use crate::reactor::{Direction, PeerState};
 use crate::runtime::{Parts, Registered, current};
-use crate::sys::{self, ConnectOptions, Keepalive};
-
-/// Most that one call sends from a file: what a disk reads in a millisecond
-/// or ten, and asyncio's number.
-const SEND_MAX: usize = 256 * 1024;
-
-/// Bytes from a file that count as one operation of a poll's budget, so that
-/// a full budget is 2 MiB and not 32.
-const SEND_PER_OPERATION: usize = 16 * 1024;
+use crate::sys::ConnectOptions;
 
 /// A TCP connection, read and written by awaiting.
 ///
@@ -51,7 +41,7 @@ const SEND_PER_OPERATION: usize = 16 * 1024;
 /// })
 /// # }
 /// ```
-pub struct TcpStream(Registered<mio::net::TcpStream>);
+pub struct TcpStream(pub(super) Registered<mio::net::TcpStream>);
 
 impl TcpStream {
     /// Connects to a host and port: `"example.org:80"`, `("example.org", 80)`,
@@ -283,54 +273,6 @@ impl TcpStream {
         self.0.get().local_addr()
     }
 
-    /// Sends small writes at once (`true`), or gathers them while the peer
-    /// owes an acknowledgement (`false`: Nagle's algorithm).
-    ///
-    /// # Errors
-    ///
-    /// What setsockopt(2) says.
-    pub fn set_nodelay(&self, at_once: bool) -> io::Result<()> {
-        self.0.get().set_nodelay(at_once)
-    }
-
-    /// Whether small writes are sent at once.
-    ///
-    /// # Errors
-    ///
-    /// What getsockopt(2) says.
-    pub fn nodelay(&self) -> io::Result<bool> {
-        self.0.get().nodelay()
-    }
-
-    /// Has the kernel ask a silent peer whether it is still there; `None`
-    /// turns that off, the default.
-    ///
-    /// # Errors
-    ///
-    /// What setsockopt(2) says.
-    pub fn set_keepalive(&self, keepalive: Option<Keepalive>) -> io::Result<()> {
-        sys::set_keepalive(self.0.get().as_fd(), keepalive)
-    }
-
-    /// How the kernel asks a silent peer, if it does.
-    ///
-    /// # Errors
-    ///
-    /// What getsockopt(2) says.
-    pub fn keepalive(&self) -> io::Result<Option<Keepalive>> {
-        sys::keepalive(self.0.get().as_fd())
-    }
-
-    /// What becomes of unsent data on close: `None` (the default) sends it
-    /// in the background, zero discards it and resets the connection.
-    ///
-    /// # Errors
-    ///
-    /// What setsockopt(2) says.
-    pub fn set_linger(&self, time: Option<Duration>) -> io::Result<()> {
-        sys::set_linger(self.0.get().as_fd(), time)
-    }
-
     /// Polls for what [`read`](Self::read) waits for.
     #[inline]
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
@@ -350,40 +292,6 @@ impl TcpStream {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.poll_send_vectored(cx, bufs)
-    }
-
-    /// Polls for sending a part of `file`, from `offset` on, as
-    /// [`send_file`](super::send_file) does: at most `len` bytes, and at most
-    /// 256 KiB, by one call of sendfile(2). Zero means that the file ends at
-    /// `offset` (or that `len` is zero).
-    ///
-    /// What is not in the page cache is read from the disk meanwhile, and the
-    /// loop waits for it; hence the bound. A large part takes more of the
-    /// poll's budget than a small one.
-    ///
-    /// # Errors
-    ///
-    /// `Unsupported` if the kernel does not send from such a file: read and
-    /// write it. Else what sendfile(2) says. A broken connection is an error,
-    /// never a signal.
-    pub fn poll_send_file(
-        &mut self,
-        cx: &mut Context<'_>,
-        file: &File,
-        offset: u64,
-        len: u64,
-    ) -> Poll<io::Result<usize>> {
-        let len = usize::try_from(len).unwrap_or(usize::MAX).min(SEND_MAX);
-        // A short count may be the end of the file, with the socket as ready
-        // as before: so this is no `poll_move`, and only a call that would
-        // block says that the socket is full.
-        let sent = ready!(self.0.poll_io(cx, Direction::Write, |io| {
-            io.try_io(|| sys::send_file(io.as_fd(), file.as_fd(), offset, len))
-        }))?;
-        for _ in 0..sent / SEND_PER_OPERATION {
-            self.0.parts().spend();
-        }
-        Poll::Ready(Ok(sent))
     }
 
     /// What is known of the peer without reading. Unless it is gone, the
