@@ -115,6 +115,24 @@ pub trait AsyncWrite {
     /// # Errors
     ///
     /// When the stream is broken.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::io::AsyncWrite;
+    /// use std::{future::poll_fn, io::IoSlice};
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let mut sent = Vec::new();
+    /// let parts = [IoSlice::new(b""), IoSlice::new(b"body")];
+    /// let count = poll_fn(|cx| sent.poll_write_vectored(cx, &parts)).await.unwrap();
+    /// assert_eq!(&sent[..count], b"body");
+    /// poll_fn(|cx| sent.poll_close(cx)).await.unwrap();
+    /// # });
+    /// # Ok(())
+    /// # }
+    /// ```
     fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 }
 

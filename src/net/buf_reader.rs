@@ -104,6 +104,25 @@ impl<R> BufReader<R> {
     }
 
     /// Gives back what is read from. What is in the buffer is lost.
+    ///
+    /// # Examples
+    ///
+    /// What was read ahead, before the stream goes to somebody else:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::BufReader;
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let mut reader = BufReader::with_capacity(8, &b"CONNECT\nsecret"[..]);
+    /// assert_eq!(reader.read_line(80).await?, "CONNECT\n");
+    /// assert!(reader.buffer().is_empty() && !reader.get_ref().is_empty());
+    /// assert_eq!(reader.read(&mut [0; 2]).await?, 2);
+    /// let ahead = reader.buffer().to_vec();
+    /// assert_eq!([&ahead, reader.into_inner()].concat(), b"cret");
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn into_inner(self) -> R {
         self.reader
     }
@@ -125,12 +144,45 @@ impl<R: AsyncRead> BufReader<R> {
     /// # Cancellation
     ///
     /// Dropping the future loses no byte.
+    ///
+    /// # Examples
+    ///
+    /// Skips the spaces, wherever the reads have cut them:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::BufReader;
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let mut reader = BufReader::with_capacity(2, &b"     tick"[..]);
+    /// while reader.fill_buf().await?.starts_with(b" ") {
+    ///     reader.consume(1);
+    /// }
+    /// assert_eq!(reader.read_line(80).await?, "tick");
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub async fn fill_buf(&mut self) -> io::Result<&[u8]> {
         poll_fn(|cx| self.poll_fill(cx)).await?;
         Ok(self.buffer())
     }
 
     /// Polls for what [`fill_buf`](Self::fill_buf) waits for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::BufReader;
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let mut reader = BufReader::new(&b"tick"[..]);
+    /// std::future::poll_fn(|cx| reader.poll_fill_buf(cx).map_ok(drop)).await?;
+    /// assert_eq!(reader.buffer(), b"tick");
+    /// assert!(reader.get_mut().is_empty());
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn poll_fill_buf(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         ready!(self.poll_fill(cx))?;
         Poll::Ready(Ok(self.buffer()))

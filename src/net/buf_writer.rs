@@ -75,6 +75,24 @@ impl<W> BufWriter<W> {
     }
 
     /// Gives back what is written to. What is in the buffer is lost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::BufWriter;
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let mut writer = BufWriter::with_capacity(6, Vec::new());
+    /// writer.write_all(b"tick").await?;
+    /// assert_eq!((writer.buffer(), writer.get_ref().len()), (&b"tick"[..], 0));
+    /// writer.write_all(b"tack").await?; // no room: the first goes out
+    /// writer.get_mut().push(b' ');
+    /// writer.flush().await?;
+    /// assert_eq!(writer.into_inner(), b"tick tack");
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn into_inner(self) -> W {
         self.writer
     }
@@ -122,6 +140,24 @@ impl<W: AsyncWrite> BufWriter<W> {
     /// # Cancellation
     ///
     /// Dropping the future loses no byte: close again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::{BufWriter, UnixStream, copy};
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let (one, mut other) = UnixStream::pair()?;
+    /// let mut writer = BufWriter::new(one);
+    /// writer.write_all(b"tick").await?;
+    /// writer.close().await?;
+    /// let mut sent = Vec::new();
+    /// copy(&mut other, &mut sent).await?; // ends, since no more will come
+    /// assert_eq!(sent, b"tick");
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub async fn close(&mut self) -> io::Result<()> {
         poll_fn(|cx| self.poll_close(cx)).await
     }

@@ -46,6 +46,22 @@ impl<T> FuturesIo<T> {
     }
 
     /// The stream, to change its options.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::{FuturesIo, TcpListener, TcpStream};
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// let mut stream = FuturesIo::new(stream);
+    /// stream.get_mut().set_nodelay(true)?;
+    /// assert!(stream.get_ref().nodelay()?);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn get_mut(&mut self) -> &mut T {
         &mut self.0
     }

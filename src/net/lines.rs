@@ -6,6 +6,22 @@ use super::buf_reader::BufReader;
 use crate::io::AsyncRead;
 
 /// Lines, one by one; made by [`BufReader::lines`].
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// # use tourbillon::net::BufReader;
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let mut reader = BufReader::new(&b"tick\r\ntack"[..]);
+/// let mut lines = reader.lines(80);
+/// assert_eq!(lines.next_line().await?, Some("tick"));
+/// assert_eq!(lines.next_line().await?, Some("tack"));
+/// assert_eq!(lines.next_line().await?, None);
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Lines<'a, R> {
     reader: &'a mut BufReader<R>,

@@ -16,6 +16,27 @@ use crate::sys::{self, ListenOptions};
 /// Accepts TCP connections.
 ///
 /// Dropping it closes it; connections that nobody accepted are reset.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::net::{TcpListener, TcpStream};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let mut listener = TcpListener::bind("127.0.0.1:0")?;
+/// let address = listener.local_addr()?;
+/// let client = async move { TcpStream::connect(address).await?.write_all(b"tick").await };
+/// tourbillon::spawn(client).detach();
+///
+/// let (mut peer, from) = listener.accept().await?;
+/// let mut buf = [0; 4];
+/// peer.read_exact(&mut buf).await?;
+/// assert_eq!((&buf, from.ip()), (b"tick", address.ip()));
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 pub struct TcpListener {
     accepting: Accepting<mio::net::TcpListener>,
     sets_nodelay: bool,
@@ -74,6 +95,24 @@ impl TcpListener {
     /// # Panics
     ///
     /// When no runtime is entered on this thread.
+    ///
+    /// # Examples
+    ///
+    /// A socket that a supervisor has opened, or a test:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::{TcpListener, TcpStream};
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let inherited = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// let early = std::net::TcpStream::connect(inherited.local_addr()?)?;
+    /// let mut listener = TcpListener::from_std(inherited)?;
+    /// let (_, from) = listener.accept().await?;
+    /// assert_eq!(from, early.local_addr()?);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     #[track_caller]
     pub fn from_std(listener: std::net::TcpListener) -> io::Result<Self> {
         let parts = current();
@@ -104,6 +143,33 @@ impl TcpListener {
     }
 
     /// Polls for what [`accept`](Self::accept) waits for.
+    ///
+    /// # Examples
+    ///
+    /// All that have connected, and no waiting for more:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::{TcpListener, TcpStream};
+    /// use std::future::poll_fn;
+    /// use std::task::Poll;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let mut listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let _client = TcpStream::connect(listener.local_addr()?).await?;
+    /// let mut peers = Vec::new();
+    /// poll_fn(|cx| {
+    ///     while let Poll::Ready(accepted) = listener.poll_accept(cx)? {
+    ///         peers.push(accepted);
+    ///     }
+    ///     Poll::Ready(Ok::<(), std::io::Error>(()))
+    /// })
+    /// .await?;
+    /// assert_eq!(peers.len(), 1);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn poll_accept(
         &mut self,
         cx: &mut Context<'_>,

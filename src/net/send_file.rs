@@ -124,6 +124,27 @@ impl TcpStream {
     /// `Unsupported` if the kernel does not send from such a file: read and
     /// write it. Else what sendfile(2) says. A broken connection is an error,
     /// never a signal.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::{TcpListener, TcpStream};
+    /// use std::{fs::File, future::poll_fn};
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// # let mut listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let mut client = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut server, _) = listener.accept().await?;
+    /// let file = File::open("Cargo.toml")?;
+    /// let count = poll_fn(|cx| client.poll_send_file(cx, &file, 0, 9)).await?;
+    /// let mut buf = [0; 9];
+    /// server.read_exact(&mut buf[..count]).await?;
+    /// assert!(b"[package]".starts_with(&buf[..count]));
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn poll_send_file(
         &mut self,
         cx: &mut Context<'_>,

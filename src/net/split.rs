@@ -28,19 +28,109 @@ pub(super) fn close_write(stream: &impl Duplex) -> io::Result<()> {
 }
 
 /// The reading half of a borrowed [`TcpStream`], or of another stream `S`.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::net::UnixStream;
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let (mut ours, mut theirs) = UnixStream::pair()?;
+/// theirs.write_all(b"tick, tack").await?;
+/// let (mut reader, _writer) = ours.split();
+/// let mut buf = [0; 4];
+/// reader.read_exact(&mut buf).await?;
+/// assert_eq!(&buf, b"tick");
+/// assert_eq!(reader.read(&mut [0; 64]).await?, 6);
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct ReadHalf<'a, S: Duplex = TcpStream>(&'a S);
 
 /// The writing half of a borrowed [`TcpStream`], or of another stream `S`.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::io::IoSlice;
+/// use tourbillon::net::UnixStream;
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let (mut ours, mut theirs) = UnixStream::pair()?;
+/// let (_reader, mut writer) = ours.split();
+/// writer.write_all(b"one ").await?;
+/// assert_eq!(writer.write(b"two ").await?, 4);
+/// assert_eq!(writer.write_vectored(&[IoSlice::new(b"three")]).await?, 5);
+/// writer.shutdown()?; // so that reading has an end
+/// let mut sent = Vec::new();
+/// tourbillon::net::copy(&mut theirs, &mut sent).await?;
+/// assert_eq!(sent, b"one two three");
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct WriteHalf<'a, S: Duplex = TcpStream>(&'a S);
 
 /// The reading half of a [`TcpStream`], or of another stream `S`.
+///
+/// # Examples
+///
+/// For a task of its own:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::net::UnixStream;
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let (ours, mut theirs) = UnixStream::pair()?;
+/// let (mut reader, _writer) = ours.into_split();
+/// let task = tourbillon::spawn(async move {
+///     let mut size = [0; 1];
+///     reader.read_exact(&mut size).await?;
+///     reader.read(&mut vec![0; usize::from(size[0])]).await
+/// });
+/// theirs.write_all(&[4, 1, 2, 3, 4]).await?;
+/// assert_eq!(task.await.unwrap()?, 4);
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct OwnedReadHalf<S: Duplex = TcpStream>(Rc<S>);
 
 /// The writing half of a [`TcpStream`], or of another stream `S`. Dropping it
 /// closes that direction, so that the peer reads an end.
+///
+/// # Examples
+///
+/// The peer reads an end when the task has ended:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::io::IoSlice;
+/// use tourbillon::net::{UnixStream, copy};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let (ours, mut theirs) = UnixStream::pair()?;
+/// let (_reader, mut writer) = ours.into_split();
+/// tourbillon::spawn(async move {
+///     writer.write_all(b"one ").await?;
+///     writer.write(b"two ").await?;
+///     writer.write_vectored(&[IoSlice::new(b"three")]).await
+/// })
+/// .detach();
+/// let mut sent = Vec::new();
+/// copy(&mut theirs, &mut sent).await?;
+/// assert_eq!(sent, b"one two three");
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct OwnedWriteHalf<S: Duplex = TcpStream>(Rc<S>);
 

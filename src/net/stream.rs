@@ -153,6 +153,29 @@ impl TcpStream {
     /// # Errors
     ///
     /// When the kernel's poll or the socket refuses the change.
+    ///
+    /// # Examples
+    ///
+    /// One end for the loop, one for a thread that blocks:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::{TcpListener, TcpStream};
+    /// use std::io::Read;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// # let mut listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let client = std::net::TcpStream::connect(listener.local_addr()?)?;
+    /// let mut client = TcpStream::from_std(client)?;
+    /// let mut server = listener.accept().await?.0.into_std()?;
+    /// client.write_all(b"tick").await?;
+    /// let mut buf = [0; 4];
+    /// server.read_exact(&mut buf)?;
+    /// assert_eq!(&buf, b"tick");
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn into_std(self) -> io::Result<std::net::TcpStream> {
         let duplicate = self.0.get().as_fd().try_clone_to_owned()?;
         let stream = std::net::TcpStream::from(duplicate);
@@ -230,6 +253,30 @@ impl TcpStream {
     /// # Cancellation
     ///
     /// Dropping the future before it is ready has written nothing.
+    ///
+    /// # Examples
+    ///
+    /// A head and a body, and neither is copied:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::{TcpListener, TcpStream};
+    /// use std::io::IoSlice;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// # let mut listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let mut client = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut server, _) = listener.accept().await?;
+    /// let parts = [IoSlice::new(b"head "), IoSlice::new(b"body")];
+    /// assert_eq!(client.write_vectored(&parts).await?, 9);
+    /// assert_eq!(client.write(b"!").await?, 1);
+    /// let mut buf = [0; 10];
+    /// server.read_exact(&mut buf).await?;
+    /// assert_eq!(&buf, b"head body!");
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub async fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         duplex::write_vectored(self, bufs).await
     }
@@ -241,6 +288,30 @@ impl TcpStream {
 
     /// Splits it into a reading and a writing half for two tasks. Dropping
     /// the writing half tells the peer that no more will come.
+    ///
+    /// # Examples
+    ///
+    /// One task writes while another reads:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::{TcpListener, TcpStream};
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// # let mut listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let mut client = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut server, _) = listener.accept().await?;
+    /// let (mut reader, mut writer) = client.into_split();
+    /// tourbillon::spawn(async move { writer.write_all(b"tick").await }).detach();
+    /// let (mut from, mut to) = server.split();
+    /// let mut buf = [0; 4];
+    /// from.read_exact(&mut buf).await?;
+    /// to.write_all(&buf).await?;
+    /// reader.read_exact(&mut buf).await?;
+    /// assert_eq!(&buf, b"tick");
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
         split::owned(self)
     }
@@ -251,6 +322,26 @@ impl TcpStream {
     /// # Errors
     ///
     /// `NotConnected` if the peer has reset the connection.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::{TcpListener, TcpStream};
+    /// use std::net::Shutdown;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// # let mut listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let mut client = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut server, _) = listener.accept().await?;
+    /// client.shutdown(Shutdown::Write)?; // that was the question
+    /// assert_eq!(server.read(&mut [0; 8]).await?, 0);
+    /// server.write_all(b"42").await?;
+    /// assert_eq!(client.read(&mut [0; 8]).await?, 2);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.close(how)
     }
@@ -286,6 +377,28 @@ impl TcpStream {
     }
 
     /// Polls for what [`write_vectored`](Self::write_vectored) waits for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::{TcpListener, TcpStream};
+    /// use std::{future::poll_fn, io::IoSlice};
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// # let mut listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let mut client = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut server, _) = listener.accept().await?;
+    /// let bufs = [IoSlice::new(b"tick")];
+    /// assert_eq!(poll_fn(|cx| client.poll_write(cx, b"tack, ")).await?, 6);
+    /// assert_eq!(poll_fn(|cx| client.poll_write_vectored(cx, &bufs)).await?, 4);
+    /// let mut buf = [0; 10];
+    /// let count = poll_fn(|cx| server.poll_read(cx, &mut buf)).await?;
+    /// assert!(b"tack, tick".starts_with(&buf[..count]));
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn poll_write_vectored(
         &mut self,
         cx: &mut Context<'_>,

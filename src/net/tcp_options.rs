@@ -15,6 +15,22 @@ impl TcpStream {
     /// # Errors
     ///
     /// What setsockopt(2) says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::{TcpListener, TcpStream};
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// assert!(!stream.nodelay()?);
+    /// stream.set_nodelay(true)?; // for short messages that somebody waits for
+    /// assert!(stream.nodelay()?);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn set_nodelay(&self, at_once: bool) -> io::Result<()> {
         self.0.get().set_nodelay(at_once)
     }
@@ -53,6 +69,28 @@ impl TcpStream {
     /// # Errors
     ///
     /// What setsockopt(2) says.
+    ///
+    /// # Examples
+    ///
+    /// A connection that is to end at once, and leave nothing in the kernel:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::{TcpListener, TcpStream};
+    /// use std::time::Duration;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// # let mut listener = TcpListener::bind("127.0.0.1:0")?;
+    /// # let mut client = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut server, _) = listener.accept().await?;
+    /// client.set_linger(Some(Duration::ZERO))?;
+    /// drop(client);
+    /// let error = server.read(&mut [0; 8]).await.unwrap_err();
+    /// assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn set_linger(&self, time: Option<Duration>) -> io::Result<()> {
         sys::set_linger(self.0.get().as_fd(), time)
     }

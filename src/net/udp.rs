@@ -81,6 +81,22 @@ impl UdpSocket {
     /// # Panics
     ///
     /// When no runtime is entered on this thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::UdpSocket;
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let inherited = std::net::UdpSocket::bind("127.0.0.1:0")?;
+    /// let socket = UdpSocket::from_std(inherited)?;
+    /// socket.send_to(b"to myself", socket.local_addr()?).await?;
+    /// let socket = socket.into_std()?; // from here on it blocks
+    /// assert_eq!(socket.recv(&mut [0; 64])?, 9);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     #[track_caller]
     pub fn from_std(socket: std::net::UdpSocket) -> io::Result<Self> {
         let parts = current();
@@ -115,6 +131,24 @@ impl UdpSocket {
     /// # Errors
     ///
     /// What connect(2) says: unreachable, a broadcast address, ...
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::UdpSocket;
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let server = UdpSocket::bind("127.0.0.1:0")?;
+    /// let client = UdpSocket::bind("127.0.0.1:0")?;
+    /// client.connect(server.local_addr()?)?;
+    /// assert_eq!(client.peer_addr()?, server.local_addr()?);
+    /// client.send(b"tick").await?;
+    /// let mut buf = [0; 64];
+    /// assert_eq!(server.recv(&mut buf).await?, 4);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn connect(&self, address: SocketAddr) -> io::Result<()> {
         self.with(|io| io.connect(address))
     }
@@ -189,6 +223,25 @@ impl UdpSocket {
     /// # Cancellation
     ///
     /// Dropping the future loses nothing.
+    ///
+    /// # Examples
+    ///
+    /// Who is it, and is it worth a large buffer?
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::UdpSocket;
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// # let server = UdpSocket::bind("127.0.0.1:0")?;
+    /// # let client = UdpSocket::bind("127.0.0.1:0")?;
+    /// # client.send_to(b"tick", server.local_addr()?).await?;
+    /// let (_, from) = server.peek_from(&mut [0; 1]).await?;
+    /// assert_eq!(from, client.local_addr()?);
+    /// assert_eq!(server.recv(&mut [0; 64]).await?, 4);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub async fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.0.io(Direction::Read, |io| io.0.peek_from(buf)).await
     }
@@ -198,6 +251,27 @@ impl UdpSocket {
     /// # Errors
     ///
     /// `WouldBlock` if there is no room, else as [`send`](Self::send).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::UdpSocket;
+    /// use std::io::ErrorKind::WouldBlock;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let [one, other] = [UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?];
+    /// let mut buf = [0; 64];
+    /// assert_eq!(other.try_recv(&mut buf).unwrap_err().kind(), WouldBlock);
+    /// assert_eq!(other.try_recv_from(&mut buf).unwrap_err().kind(), WouldBlock);
+    /// one.try_send_to(b"tick", other.local_addr()?)?;
+    /// one.connect(other.local_addr()?)?;
+    /// one.try_send(b"tack")?;
+    /// assert_eq!(other.recv(&mut buf).await?, 4);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn try_send(&self, buf: &[u8]) -> io::Result<usize> {
         let source = self.0.source();
         source.try_io(Direction::Write, |io| io.0.send(buf))
@@ -237,6 +311,27 @@ impl UdpSocket {
     ///
     /// Of several tasks that poll for one direction, the last is woken, and
     /// takes the place of one that awaits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::UdpSocket;
+    /// use std::future::poll_fn;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let [one, other] = [UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?];
+    /// let (from, to) = (one.local_addr()?, other.local_addr()?);
+    /// one.connect(to)?;
+    /// poll_fn(|cx| one.poll_send(cx, b"tick")).await?;
+    /// poll_fn(|cx| one.poll_send_to(cx, b"tack", to)).await?;
+    /// let mut buf = [0; 64];
+    /// assert_eq!(poll_fn(|cx| other.poll_recv(cx, &mut buf)).await?, 4);
+    /// assert_eq!(poll_fn(|cx| other.poll_recv_from(cx, &mut buf)).await?, (4, from));
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn poll_send(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let source = self.0.source();
         source.poll_io(cx, Direction::Write, |io| io.0.send(buf))

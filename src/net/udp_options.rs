@@ -9,6 +9,21 @@ use super::udp::UdpSocket;
 /// and getsockopt(2).
 impl UdpSocket {
     /// Whether datagrams may go to broadcast addresses. Default: no.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::UdpSocket;
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let socket = UdpSocket::bind("127.0.0.1:0")?;
+    /// assert!(!socket.broadcast()?);
+    /// socket.set_broadcast(true)?; // else sending to 192.168.1.255 is refused
+    /// assert!(socket.broadcast()?);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn set_broadcast(&self, may: bool) -> io::Result<()> {
         self.with(|io| io.set_broadcast(may))
     }
@@ -20,6 +35,20 @@ impl UdpSocket {
 
     /// How many routers a datagram may pass (IPv4). Default: 64 on most
     /// systems.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::UdpSocket;
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let socket = UdpSocket::bind("127.0.0.1:0")?;
+    /// socket.set_ttl(1)?; // not beyond the next router, as traceroute begins
+    /// assert_eq!(socket.ttl()?, 1);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
         self.with(|io| io.set_ttl(ttl))
     }
@@ -31,6 +60,32 @@ impl UdpSocket {
 
     /// Receives what is sent to the IPv4 group `group` on the interface with
     /// the address `interface`; the unspecified one lets the system choose.
+    ///
+    /// # Examples
+    ///
+    /// Heard by all who have joined, on this machine alone:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::UdpSocket;
+    /// use std::net::Ipv4Addr;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let (group, here) = (Ipv4Addr::new(239, 1, 2, 3), Ipv4Addr::LOCALHOST);
+    /// let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+    /// # if socket.join_multicast_v4(group, here).is_err() {
+    /// #     return Ok(()); // no multicast here
+    /// # }
+    /// # socket.leave_multicast_v4(group, here)?;
+    /// socket.join_multicast_v4(group, here)?;
+    /// socket.set_multicast_ttl_v4(0)?;
+    /// socket.set_multicast_loop_v4(true)?;
+    /// assert!(socket.multicast_loop_v4()? && socket.multicast_ttl_v4()? == 0);
+    /// socket.leave_multicast_v4(group, here)?;
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn join_multicast_v4(&self, group: Ipv4Addr, interface: Ipv4Addr) -> io::Result<()> {
         self.with(|io| io.join_multicast_v4(&group, &interface))
     }
@@ -43,6 +98,27 @@ impl UdpSocket {
 
     /// Receives what is sent to the IPv6 group `group` on the interface with
     /// the number `interface`; 0 lets the system choose.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::UdpSocket;
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let group = "ff02::1:2026".parse().unwrap();
+    /// # let may_join = |socket: UdpSocket| socket.join_multicast_v6(&group, 0).is_ok();
+    /// # if !UdpSocket::bind("[::]:0").is_ok_and(may_join) {
+    /// #     return Ok(()); // no IPv6 here, or no multicast
+    /// # }
+    /// let socket = UdpSocket::bind("[::]:0")?;
+    /// socket.join_multicast_v6(&group, 0)?;
+    /// socket.set_multicast_loop_v6(false)?;
+    /// assert!(!socket.multicast_loop_v6()?);
+    /// socket.leave_multicast_v6(&group, 0)?;
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn join_multicast_v6(&self, group: &Ipv6Addr, interface: u32) -> io::Result<()> {
         self.with(|io| io.join_multicast_v6(group, interface))
     }

@@ -62,6 +62,32 @@ impl UnixDatagram {
     /// # Panics
     ///
     /// When no runtime is entered on this thread.
+    ///
+    /// # Examples
+    ///
+    /// A log daemon, and one of its clients:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::UnixDatagram;
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// # let name = format!("tourbillon-datagrams-{}", std::process::id());
+    /// # let here = std::env::temp_dir().join(name);
+    /// # std::fs::create_dir_all(&here)?;
+    /// let path = here.join("log");
+    /// let daemon = UnixDatagram::bind(&path)?;
+    /// let client = UnixDatagram::unbound()?;
+    /// client.send_to(b"it began", &path).await?;
+    /// let (count, from) = daemon.recv_from(&mut [0; 512]).await?;
+    /// assert!(count == 8 && from.is_unnamed());
+    /// client.connect(&path)?; // for the rest, and told of room in its queue
+    /// client.send(b"it ended").await?;
+    /// assert_eq!(client.peer_addr()?.as_pathname(), daemon.local_addr()?.as_pathname());
+    /// # std::fs::remove_dir_all(&here)?;
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     #[track_caller]
     pub fn bind(path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref();
@@ -125,6 +151,22 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// When the kernel's poll or the socket refuses the change.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::UnixDatagram;
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let (one, other) = std::os::unix::net::UnixDatagram::pair()?;
+    /// let one = UnixDatagram::from_std(one)?;
+    /// one.send(b"tick").await?;
+    /// one.into_std()?.send(b"tack")?; // which would wait for room
+    /// assert_eq!(other.recv(&mut [0; 64])?, 4);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn into_std(self) -> io::Result<std::os::unix::net::UnixDatagram> {
         let socket = self.0.source().get().0.try_clone()?;
         self.0.source().release()?;
@@ -246,6 +288,26 @@ impl UnixDatagram {
     ///
     /// Of several tasks that poll for one direction, the last is woken, and
     /// takes the place of one that awaits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::UnixDatagram;
+    /// use std::future::poll_fn;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let (one, other) = UnixDatagram::pair()?;
+    /// poll_fn(|cx| one.poll_send(cx, b"tick")).await?;
+    /// poll_fn(|cx| one.poll_send(cx, b"tack")).await?;
+    /// let mut buf = [0; 64];
+    /// assert_eq!(poll_fn(|cx| other.poll_recv(cx, &mut buf)).await?, 4);
+    /// let (count, from) = poll_fn(|cx| other.poll_recv_from(cx, &mut buf)).await?;
+    /// assert!(count == 4 && from.is_unnamed());
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn poll_send(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let source = self.0.source();
         source.poll_io(cx, Direction::Write, |io| io.0.send(buf))
@@ -274,6 +336,23 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// What shutdown(2) says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::UnixDatagram;
+    /// use std::{io::ErrorKind, net::Shutdown};
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let (one, _other) = UnixDatagram::pair()?;
+    /// one.shutdown(Shutdown::Write)?;
+    /// let error = one.send(b"too late").await.unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.0.source().get().0.shutdown(how)
     }

@@ -17,6 +17,29 @@ use crate::runtime::{Registered, current};
 use crate::sys;
 
 /// How to listen on a Unix socket.
+///
+/// # Examples
+///
+/// For this user alone:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::os::unix::fs::PermissionsExt;
+/// use tourbillon::net::{UnixListenOptions, UnixListener};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// # let name = format!("tourbillon-unix-options-{}", std::process::id());
+/// # let here = std::env::temp_dir().join(name);
+/// # std::fs::create_dir_all(&here)?;
+/// let path = here.join("socket");
+/// let options = UnixListenOptions { mode: Some(0o600), ..UnixListenOptions::default() };
+/// let _listener = UnixListener::bind_with(&path, &options)?;
+/// assert_eq!(std::fs::metadata(&path)?.permissions().mode() & 0o777, 0o600);
+/// # std::fs::remove_dir_all(&here)?;
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnixListenOptions {
     /// Who may connect: the permission bits of the socket's file, set before
@@ -43,6 +66,35 @@ impl Default for UnixListenOptions {
 /// Dropping it closes it, and removes its file if that is still the one it
 /// made (by device and inode): a program that took the path over meanwhile
 /// keeps its own.
+///
+/// # Examples
+///
+/// Greets each who connects:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::net::{UnixListener, UnixStream};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// # let here = std::env::temp_dir().join(format!("tourbillon-greeter-{}", std::process::id()));
+/// # std::fs::create_dir_all(&here)?;
+/// let path = here.join("greeter");
+/// let mut listener = UnixListener::bind(&path)?;
+/// assert_eq!(listener.local_addr()?.as_pathname(), Some(&*path));
+/// tourbillon::spawn(async move {
+///     while let Ok((mut peer, _)) = listener.accept().await {
+///         peer.write_all(b"hello").await.ok();
+///     }
+/// })
+/// .detach();
+/// let mut buf = [0; 5];
+/// UnixStream::connect(&path).await?.read_exact(&mut buf).await?;
+/// assert_eq!(&buf, b"hello");
+/// # std::fs::remove_dir_all(&here)?;
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 pub struct UnixListener {
     // Before the socket: see there.
     file: Option<SocketFile>,
@@ -145,6 +197,29 @@ impl UnixListener {
     ///
     /// When the kernel's poll or the socket refuses the change; the file is
     /// removed then, with the socket.
+    ///
+    /// # Examples
+    ///
+    /// Handed to another program, and taken over from one:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::UnixListener;
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// # let name = format!("tourbillon-unix-handover-{}", std::process::id());
+    /// # let here = std::env::temp_dir().join(name);
+    /// # std::fs::create_dir_all(&here)?;
+    /// let path = here.join("socket");
+    /// let socket = UnixListener::bind(&path)?.into_std()?;
+    /// assert!(path.exists());
+    /// let successor = UnixListener::from_std(socket)?;
+    /// drop(successor);
+    /// assert!(path.exists()); // it was not the one that made it
+    /// # std::fs::remove_dir_all(&here)?;
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn into_std(mut self) -> io::Result<std::os::unix::net::UnixListener> {
         let io = &self.accepting.io;
         let listener = io.get().0.try_clone()?;
@@ -175,6 +250,27 @@ impl UnixListener {
     }
 
     /// Polls for what [`accept`](Self::accept) waits for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::{UnixListener, UnixStream};
+    /// use std::future::poll_fn;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// # let name = format!("tourbillon-unix-poll-{}", std::process::id());
+    /// # let here = std::env::temp_dir().join(name);
+    /// # std::fs::create_dir_all(&here)?;
+    /// let mut listener = UnixListener::bind(here.join("socket"))?;
+    /// let _client = UnixStream::connect(here.join("socket")).await?;
+    /// let (_peer, from) = poll_fn(|cx| listener.poll_accept(cx)).await?;
+    /// assert!(from.is_unnamed());
+    /// # std::fs::remove_dir_all(&here)?;
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn poll_accept(
         &mut self,
         cx: &mut Context<'_>,

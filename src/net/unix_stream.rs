@@ -62,6 +62,28 @@ impl UnixStream {
     /// # Cancellation
     ///
     /// Dropping the future closes the socket.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::{UnixListener, UnixStream};
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// # let name = format!("tourbillon-unix-connect-{}", std::process::id());
+    /// # let here = std::env::temp_dir().join(name);
+    /// # std::fs::create_dir_all(&here)?;
+    /// let path = here.join("socket");
+    /// let error = UnixStream::connect(&path).await.unwrap_err();
+    /// assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+    /// let _listener = UnixListener::bind(&path)?;
+    /// let stream = UnixStream::connect(&path).await?;
+    /// assert_eq!(stream.peer_addr()?.as_pathname(), Some(&*path));
+    /// assert!(stream.local_addr()?.is_unnamed());
+    /// # std::fs::remove_dir_all(&here)?;
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub async fn connect(path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref();
         let named = |error| socket_file::named("cannot connect to", path, error);
@@ -122,6 +144,26 @@ impl UnixStream {
     /// # Errors
     ///
     /// When the kernel's poll or the socket refuses the change.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::UnixStream;
+    /// use std::io::Read;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let (one, mut other) = std::os::unix::net::UnixStream::pair()?;
+    /// let mut one = UnixStream::from_std(one)?;
+    /// one.write_all(b"tick").await?;
+    /// drop(one.into_std()?);
+    /// let mut text = String::new();
+    /// other.read_to_string(&mut text)?;
+    /// assert_eq!(text, "tick");
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn into_std(self) -> io::Result<std::os::unix::net::UnixStream> {
         let stream = self.0.get().0.try_clone()?;
         self.0.release()?;
@@ -199,6 +241,24 @@ impl UnixStream {
     /// # Cancellation
     ///
     /// Dropping the future before it is ready has written nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::UnixStream;
+    /// use std::io::IoSlice;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let (mut one, mut other) = UnixStream::pair()?;
+    /// let parts = [IoSlice::new(b"head "), IoSlice::new(b"body")];
+    /// assert_eq!(one.write_vectored(&parts).await?, 9);
+    /// assert_eq!(one.write(b"!").await?, 1);
+    /// assert_eq!(other.read(&mut [0; 64]).await?, 10);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub async fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         duplex::write_vectored(self, bufs).await
     }
@@ -210,6 +270,27 @@ impl UnixStream {
 
     /// Splits it into a reading and a writing half for two tasks. Dropping
     /// the writing half tells the peer that no more will come.
+    ///
+    /// # Examples
+    ///
+    /// One task writes while another reads:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::UnixStream;
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let (mut one, other) = UnixStream::pair()?;
+    /// let (mut reader, mut writer) = other.into_split();
+    /// tourbillon::spawn(async move { writer.write_all(b"tick").await }).detach();
+    /// let (mut from, mut to) = one.split();
+    /// let mut buf = [0; 4];
+    /// from.read_exact(&mut buf).await?;
+    /// to.write_all(&buf).await?;
+    /// assert_eq!(reader.read(&mut [0; 64]).await?, 4);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn into_split(self) -> (OwnedReadHalf<Self>, OwnedWriteHalf<Self>) {
         split::owned(self)
     }
@@ -220,6 +301,24 @@ impl UnixStream {
     /// # Errors
     ///
     /// What shutdown(2) says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::UnixStream;
+    /// use std::net::Shutdown;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let (mut one, mut other) = UnixStream::pair()?;
+    /// one.shutdown(Shutdown::Write)?; // that was the question
+    /// assert_eq!(other.read(&mut [0; 8]).await?, 0);
+    /// other.write_all(b"42").await?;
+    /// assert_eq!(one.read(&mut [0; 8]).await?, 2);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.close(how)
     }
@@ -265,6 +364,26 @@ impl UnixStream {
     }
 
     /// Polls for what [`write_vectored`](Self::write_vectored) waits for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::net::UnixStream;
+    /// use std::{future::poll_fn, io::IoSlice};
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let (mut one, mut other) = UnixStream::pair()?;
+    /// let bufs = [IoSlice::new(b"tick")];
+    /// assert_eq!(poll_fn(|cx| one.poll_write(cx, b"tack, ")).await?, 6);
+    /// assert_eq!(poll_fn(|cx| one.poll_write_vectored(cx, &bufs)).await?, 4);
+    /// let mut buf = [0; 64];
+    /// let count = poll_fn(|cx| other.poll_read(cx, &mut buf)).await?;
+    /// assert!(b"tack, tick".starts_with(&buf[..count]));
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn poll_write_vectored(
         &mut self,
         cx: &mut Context<'_>,

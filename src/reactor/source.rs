@@ -12,6 +12,29 @@ pub(crate) enum Direction {
 }
 
 /// What the kernel has said of the other end.
+///
+/// # Examples
+///
+/// A request whose client hangs up is not worth finishing:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::future::poll_fn;
+/// use std::task::Poll;
+/// use tourbillon::net::{PeerState, UnixStream};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let (mut server, client) = UnixStream::pair()?;
+/// drop(client);
+/// let seen = poll_fn(|cx| match server.poll_peer(cx) {
+///     PeerState::Open => Poll::Pending,
+///     state => Poll::Ready(state),
+/// });
+/// assert_eq!(seen.await, PeerState::Gone);
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeerState {
     /// Nothing: it may still send.

@@ -18,6 +18,24 @@ use super::fault::NamedError;
 pub(crate) const ACCEPTED_INHERIT_NODELAY: bool = cfg!(target_os = "linux");
 
 /// How to listen.
+///
+/// # Examples
+///
+/// Two that share a port, as two workers of a server do:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::net::{ListenOptions, TcpListener};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let options = ListenOptions { reuse_port: true, ..ListenOptions::default() };
+/// let one = TcpListener::bind_with("127.0.0.1:0".parse().unwrap(), &options)?;
+/// let other = TcpListener::bind_with(one.local_addr()?, &options)?;
+/// assert_eq!(one.local_addr()?, other.local_addr()?);
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListenOptions {
     /// How many connections the kernel completes before the program accepts them. Default: 2048, as
@@ -204,6 +222,30 @@ pub(super) fn bind<A>(fd: BorrowedFd<'_>, addr: &A) -> io::Result<()> {
 /// TCP keep-alive: how a connection that says nothing is found dead.
 ///
 /// The kernel counts whole seconds; a duration is rounded up, and zero becomes one second.
+///
+/// # Examples
+///
+/// A peer that vanished is found after a minute and a half:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::time::Duration;
+/// use tourbillon::net::{Keepalive, TcpListener, TcpStream};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// # let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let stream = TcpStream::connect(listener.local_addr()?).await?;
+/// let patience = Keepalive {
+///     idle: Duration::from_secs(60),
+///     interval: Duration::from_secs(10),
+///     retries: 3,
+/// };
+/// stream.set_keepalive(Some(patience))?;
+/// assert_eq!(stream.keepalive()?, Some(patience));
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keepalive {
     /// Silence before the first probe.

@@ -70,6 +70,27 @@ fn abstract_name(_: &SocketAddr) -> Option<&[u8]> {
 }
 
 /// The process at the other end of a Unix socket, as it was when it connected, or began to listen.
+///
+/// # Examples
+///
+/// Only for the same user:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::net::{UCred, UnixStream};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// fn may_enter(peer: UCred, owner: u32) -> bool {
+///     peer.uid == owner
+/// }
+///
+/// let (here, there) = UnixStream::pair()?;
+/// let owner = there.peer_cred()?.uid;
+/// assert!(may_enter(here.peer_cred()?, owner));
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UCred {
