@@ -8,6 +8,25 @@ use super::ticket::Ticket;
 
 /// Names a task of this process. Two tasks that live at once have two, and
 /// one that has ended gives its own away only after millions of others.
+///
+/// # Examples
+///
+/// A list of those that one has not heard of yet:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::collections::HashSet;
+/// use tourbillon::{TaskId, spawn};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let task = spawn(async {});
+/// let known = HashSet::<TaskId>::from([task.id()]);
+/// let other = spawn(async {});
+/// assert!(known.contains(&task.id()) && !known.contains(&other.id()));
+/// # });
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TaskId(u64);
 
@@ -33,6 +52,24 @@ impl fmt::Debug for TaskId {
 }
 
 /// What a task is doing.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::{TaskState, spawn, tasks, yield_now};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let task = spawn(std::future::pending::<()>());
+/// assert_eq!(tasks()[0].state, TaskState::Ready);
+/// yield_now().await;
+/// assert_eq!(tasks()[0].state, TaskState::Waiting);
+/// task.abort();
+/// assert_eq!(tasks()[0].state, TaskState::Aborting);
+/// # });
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskState {
     /// It waits for somebody to wake it.
@@ -46,6 +83,23 @@ pub enum TaskState {
 }
 
 /// Who a task is, and how it fared when this was taken.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::{spawn_named, tasks, yield_now};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let task = spawn_named("listener", std::future::pending::<()>());
+/// yield_now().await;
+/// let info = tasks().pop().expect("there is one task");
+/// assert_eq!((info.id, &*info.name, info.polls), (task.id(), "listener", 1));
+/// println!("{info}: {:?}", info.state); // task "listener" (spawned at src/..): Waiting
+/// # });
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TaskInfo {

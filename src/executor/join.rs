@@ -91,6 +91,27 @@ impl<T> JoinCell<T> {
 ///
 /// Awaiting it and giving up loses nothing: the task runs on, and the handle
 /// may be awaited again.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::spawn;
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let sum = spawn(async { 1 + 2 });
+/// assert_eq!(sum.await.unwrap(), 3);
+///
+/// let endless = spawn(std::future::pending::<()>());
+/// assert!(!endless.is_finished());
+/// endless.abort();
+/// assert!(endless.await.unwrap_err().is_aborted());
+///
+/// spawn(async { println!("nobody waits for this") }).detach();
+/// # });
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "dropping the handle detaches the task; use `drop` or `detach` to say so"]
 pub struct JoinHandle<T> {
     executor: Rc<Executor>,
@@ -143,6 +164,22 @@ impl<T> JoinHandle<T> {
     }
 
     /// The number of the task; meaningless if it was refused.
+    ///
+    /// # Examples
+    ///
+    /// Which of the tasks in a list is this?
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// use tourbillon::{spawn, tasks};
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let task = spawn(std::future::pending::<()>());
+    /// assert!(tasks().iter().any(|info| info.id == task.id()));
+    /// # });
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn id(&self) -> TaskId {
         TaskId::of(self.ticket)
     }
@@ -209,12 +246,53 @@ impl<T> fmt::Debug for JoinHandle<T> {
 }
 
 /// A [`JoinHandle`] that aborts its task when it is dropped.
+///
+/// # Examples
+///
+/// A helper that ends with whoever needs it:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::rc::Rc;
+/// use tourbillon::{spawn, yield_now};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let held = Rc::new(());
+/// let helper = Rc::clone(&held);
+/// let helper = spawn(async move {
+///     let _held = helper;
+///     std::future::pending::<()>().await
+/// })
+/// .cancel_on_drop();
+/// assert!(!helper.is_finished());
+/// drop(helper); // as helper.abort() does, and as leaving by `?` would
+/// yield_now().await;
+/// assert_eq!(Rc::strong_count(&held), 1);
+/// # });
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "dropping this handle aborts the task"]
 pub struct CancelOnDrop<T>(JoinHandle<T>);
 
 impl<T> CancelOnDrop<T> {
     /// Asks the task to end; see [`JoinHandle::abort`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// use tourbillon::spawn;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let task = spawn(std::future::pending::<()>()).cancel_on_drop();
+    /// task.abort();
+    /// assert!(task.await.unwrap_err().is_aborted());
+    /// # });
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn abort(&self) {
         self.0.abort();
     }
@@ -241,6 +319,30 @@ impl<T> Drop for CancelOnDrop<T> {
 }
 
 /// Why a task ended without a result.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::{JoinError, spawn};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// fn say(error: JoinError) -> String {
+///     if error.is_aborted() || error.is_refused() {
+///         return error.to_string();
+///     }
+///     assert!(error.is_panic());
+///     let payload = error.into_panic().expect("it panicked");
+///     format!("panicked with {:?}", payload.downcast_ref::<&str>())
+/// }
+///
+/// # std::panic::set_hook(Box::new(|_| ()));
+/// let task = spawn(async { panic!("a wheel is missing") });
+/// assert_eq!(say(task.await.unwrap_err()), "panicked with Some(\"a wheel is missing\")");
+/// # });
+/// # Ok(())
+/// # }
+/// ```
 pub struct JoinError(Why);
 
 enum Why {

@@ -66,6 +66,29 @@ impl BitOr for Interest {
 }
 
 /// What the kernel has said of a descriptor.
+///
+/// # Examples
+///
+/// Which of the two it was, and whether more will come:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::os::unix::net::UnixStream;
+/// use tourbillon::{Interest, Runtime, stop, watch_fd};
+///
+/// let (theirs, ours) = UnixStream::pair()?;
+/// drop(theirs);
+/// let mut rt = Runtime::new()?;
+/// let _guard = rt.enter();
+/// let both = Interest::READABLE | Interest::WRITABLE;
+/// let _watch = watch_fd(ours, both, |ready| {
+///     assert!(ready.is_readable() && ready.is_read_closed());
+///     assert!(ready.is_writable() && ready.is_write_closed() && !ready.is_error());
+///     stop();
+/// })?;
+/// rt.run()
+/// # }
+/// ```
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Ready {
     pub(super) readable: bool,

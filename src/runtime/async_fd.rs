@@ -85,6 +85,29 @@ impl<T: AsFd> AsyncFd<T> {
     /// # Panics
     ///
     /// When no runtime is entered on this thread.
+    ///
+    /// # Examples
+    ///
+    /// The reading end of a pipe:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::AsyncFd;
+    /// use std::io::{Read, Write};
+    /// use std::os::unix::net::UnixStream;
+    /// use tourbillon::Interest;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let (ours, mut theirs) = UnixStream::pair()?;
+    /// ours.set_nonblocking(true)?;
+    /// let ours = AsyncFd::with_interest(ours, Interest::READABLE)?;
+    /// theirs.write_all(b"tick")?;
+    /// ours.readable().await?;
+    /// assert_eq!(ours.get_ref().read(&mut [0; 64])?, 4);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     #[track_caller]
     pub fn with_interest(io: T, interest: Interest) -> io::Result<Self> {
         let source = watch(&io, interest)?;
@@ -151,6 +174,30 @@ impl<T: AsFd> AsyncFd<T> {
     /// # Cancellation
     ///
     /// As [`read_with`](Self::read_with).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::AsyncFd;
+    /// use std::io::Write;
+    /// use std::os::unix::net::UnixStream;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let (ours, theirs) = UnixStream::pair()?;
+    /// ours.set_nonblocking(true)?;
+    /// let ours = AsyncFd::new(ours)?;
+    /// let more = [0; 4096];
+    /// for _ in 0..10 {
+    ///     let _count = ours.write_with(|mut socket| socket.write(&more)).await?;
+    /// }
+    /// drop(theirs);
+    /// let error = ours.write_with(|mut socket| socket.write(&more)).await.unwrap_err();
+    /// assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub async fn write_with<R>(&self, mut write: impl FnMut(&T) -> io::Result<R>) -> io::Result<R> {
         let attempt = |cx: &mut Context<'_>| self.poll_with(cx, Direction::Write, &mut write);
         self.source.in_line(Direction::Write, attempt).await
@@ -162,6 +209,33 @@ impl<T: AsFd> AsyncFd<T> {
     /// # Errors
     ///
     /// What `operation` says, `WouldBlock` included.
+    ///
+    /// # Examples
+    ///
+    /// Waiting and trying apart, as the wrapper of a library does:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::AsyncFd;
+    /// use std::io::{ErrorKind, Read, Write};
+    /// use std::os::unix::net::UnixStream;
+    /// use tourbillon::Interest;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let (mut theirs, ours) = UnixStream::pair()?;
+    /// ours.set_nonblocking(true)?;
+    /// let ours = AsyncFd::new(ours)?;
+    /// ours.writable().await?;
+    /// let mut buf = [0; 64];
+    /// let mut read = || ours.try_io(Interest::READABLE, |mut io| io.read(&mut buf));
+    /// assert_eq!(read().unwrap_err().kind(), ErrorKind::WouldBlock);
+    /// theirs.write_all(b"tick")?;
+    /// ours.readable().await?;
+    /// assert_eq!(read()?, 4);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn try_io<R>(
         &self,
         interest: Interest,
@@ -205,6 +279,31 @@ impl<T: AsFd> AsyncFd<T> {
     /// # Errors
     ///
     /// As [`writable`](Self::writable).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::AsyncFd;
+    /// use std::future::poll_fn;
+    /// use std::os::unix::net::UnixStream;
+    /// use tourbillon::Interest;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let (ours, theirs) = UnixStream::pair()?;
+    /// ours.set_nonblocking(true)?;
+    /// let mut ours = AsyncFd::new(ours)?;
+    /// poll_fn(|cx| ours.poll_write_ready(cx)).await?;
+    /// ours.clear_ready(Interest::WRITABLE)?; // ask the kernel again
+    /// poll_fn(|cx| ours.poll_write_ready(cx)).await?;
+    /// drop(theirs);
+    /// poll_fn(|cx| ours.poll_read_ready(cx)).await?;
+    /// assert!(ours.get_mut().take_error()?.is_none());
+    /// let _closed_soon: UnixStream = ours.into_inner();
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.poll_ready(cx, Direction::Write)
     }

@@ -89,6 +89,27 @@ impl Builder {
     /// How many jobs may wait for a worker. A job past that is refused.
     ///
     /// Default: no limit, as in tokio and libuv.
+    ///
+    /// # Examples
+    ///
+    /// Rather refuse than fall behind:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::{Runtime, spawn_blocking};
+    /// use std::sync::mpsc;
+    ///
+    /// let mut rt = Runtime::builder().blocking_workers_max(1).blocking_queue_max(1).build()?;
+    /// let (_end, wait) = mpsc::channel::<()>();
+    /// rt.block_on(async {
+    ///     let _runs = spawn_blocking(move || wait.recv());
+    ///     let _waits = spawn_blocking(|| ());
+    ///     let refused = spawn_blocking(|| ());
+    ///     assert!(refused.await.unwrap_err().is_refused());
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn blocking_queue_max(mut self, count: usize) -> Self {
         self.blocking_queue_max = Some(count);
@@ -127,6 +148,27 @@ impl Builder {
     /// run longer are named in the log and left to end by themselves.
     ///
     /// Default: 5 s.
+    ///
+    /// # Examples
+    ///
+    /// Limits of a small program on a small machine:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::Runtime;
+    /// use std::time::Duration;
+    ///
+    /// let rt = Runtime::builder()
+    ///     .blocking_workers_max(2)
+    ///     .blocking_slow_max(1)
+    ///     .blocking_keep_alive(Duration::from_secs(1))
+    ///     .shutdown_timeout(Duration::from_millis(100))
+    ///     .build()?;
+    /// assert_eq!(rt.stats().workers_max, 2);
+    /// assert!(rt.shutdown().jobs_detached.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn shutdown_timeout(mut self, time: Duration) -> Self {
         self.shutdown_timeout = time;
@@ -186,6 +228,29 @@ impl Builder {
     /// Polls ready tasks in an order drawn from `seed` instead of first in,
     /// first out, for tests: a program that is right under every order does
     /// not lean on the accident of one. The same seed gives the same order.
+    ///
+    /// # Examples
+    ///
+    /// Three tasks under a thousand orders; what must hold under each goes last:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::{Runtime, spawn};
+    /// use std::{cell::RefCell, rc::Rc};
+    ///
+    /// for seed in 0..1000 {
+    ///     let mut rt = Runtime::builder().shuffle_ready_queue(seed).build()?;
+    ///     let order = Rc::new(RefCell::new(Vec::new()));
+    ///     for name in ["a", "b", "c"] {
+    ///         let order = Rc::clone(&order);
+    ///         rt.spawn(async move { order.borrow_mut().push(name) }).detach();
+    ///     }
+    ///     rt.run_until_stalled()?;
+    ///     assert_eq!(order.borrow().len(), 3, "seed {seed}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn shuffle_ready_queue(mut self, seed: u64) -> Self {
         self.shuffle_seed = Some(seed);
@@ -230,6 +295,26 @@ impl Builder {
     ///
     /// It is called on that other thread, at most once until the loop has
     /// been turned, and must neither block nor panic.
+    ///
+    /// # Examples
+    ///
+    /// A host that sleeps in a queue of its own:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::Runtime;
+    /// use std::sync::mpsc;
+    ///
+    /// let (messages, queue) = mpsc::channel();
+    /// let mut rt = Runtime::builder().host_waker(move || messages.send("turn").unwrap()).build()?;
+    /// rt.run_until_stalled()?;
+    /// let handle = rt.handle();
+    /// std::thread::spawn(move || handle.call(|| println!("hello from outside")));
+    /// assert_eq!(queue.recv(), Ok("turn"));
+    /// rt.run_until_stalled()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn host_waker(mut self, wake: impl Fn() + Send + Sync + 'static) -> Self {
         self.host_waker = Some(HostWaker(Arc::new(wake)));

@@ -16,6 +16,22 @@ use crate::time::TimerKey;
 /// # Panics
 ///
 /// When no runtime is entered on this thread.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::{call_soon, stop};
+///
+/// let mut rt = tourbillon::Runtime::new()?;
+/// let _guard = rt.enter();
+/// call_soon(|| {
+///     println!("first");
+///     call_soon(stop); // in the turn after this one
+/// });
+/// rt.run()
+/// # }
+/// ```
 #[track_caller]
 pub fn call_soon(callback: impl FnOnce() + 'static) {
     current().call_soon(callback);
@@ -62,6 +78,24 @@ pub fn call_later(delay: Duration, callback: impl FnOnce() + 'static) -> Timer {
 /// # Panics
 ///
 /// When no runtime is entered on this thread.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::time::{Duration, Instant};
+/// use tourbillon::{call_at, stop};
+///
+/// let mut rt = tourbillon::Runtime::new()?;
+/// let _guard = rt.enter();
+/// let teatime = Instant::now() + Duration::from_millis(2);
+/// call_at(teatime, move || {
+///     assert!(Instant::now() >= teatime);
+///     stop();
+/// });
+/// rt.run()
+/// # }
+/// ```
 #[track_caller]
 pub fn call_at(deadline: Instant, callback: impl FnOnce() + 'static) -> Timer {
     current().call_at(Some(deadline), Callback::new(callback, Location::caller()))
@@ -73,6 +107,20 @@ pub fn call_at(deadline: Instant, callback: impl FnOnce() + 'static) -> Timer {
 /// # Panics
 ///
 /// When no runtime is entered on this thread.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// let mut rt = tourbillon::Runtime::new()?;
+/// rt.spawn(async {
+///     tourbillon::sleep(std::time::Duration::from_millis(1)).await;
+///     tourbillon::stop();
+/// })
+/// .detach();
+/// rt.run()
+/// # }
+/// ```
 #[track_caller]
 pub fn stop() {
     current().stopping.set(true);
@@ -106,6 +154,24 @@ impl Parts {
 }
 
 /// A callback that waits for its time. Dropping this does not cancel it.
+///
+/// # Examples
+///
+/// A warning, unless all is well in time:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::time::Duration;
+/// use tourbillon::{Timer, call_later};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let warning: Timer = call_later(Duration::from_secs(5), || eprintln!("this takes long"));
+/// tourbillon::yield_now().await; // what may take long
+/// assert!(warning.cancel(), "it was not said yet");
+/// # });
+/// # Ok(())
+/// # }
+/// ```
 pub struct Timer {
     parts: Rc<Parts>,
     place: u32,

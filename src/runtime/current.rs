@@ -75,6 +75,22 @@ pub(crate) fn try_current() -> Option<Rc<Parts>> {
 /// the runtime it came from.
 ///
 /// Guards may be nested and must be dropped in reverse order.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::{Runtime, spawn};
+///
+/// let mut rt = Runtime::new()?;
+/// let task = {
+///     let _guard = rt.enter();
+///     spawn(async { 42 }) // without it: a panic
+/// };
+/// assert_eq!(rt.block_on(task).unwrap(), 42);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "the runtime is left again when the guard is dropped"]
 pub struct EnterGuard {

@@ -111,6 +111,25 @@ pub fn watch_fd(
 /// turn, the kernel lets go of the descriptor, and the descriptor is dropped.
 /// The callback itself is dropped in the next turn, so it may drop its own
 /// watch.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::os::unix::net::UnixStream;
+/// use tourbillon::{Interest, Runtime, watch_fd};
+///
+/// let mut rt = Runtime::new()?;
+/// let _guard = rt.enter();
+/// let (theirs, ours) = UnixStream::pair()?;
+/// let watch = watch_fd(ours, Interest::READABLE, |_| panic!("nothing was sent"))?;
+/// rt.run_until_stalled()?;
+/// assert!(watch.is_active());
+/// watch.cancel(); // the socket is closed with it
+/// assert!(std::io::Read::read(&mut &theirs, &mut [0])? == 0);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "the callback is called until this is dropped"]
 pub struct FdWatch {
     watched: Rc<Watched>,

@@ -46,6 +46,23 @@ impl Handle {
     /// # Panics
     ///
     /// When none is.
+    ///
+    /// # Examples
+    ///
+    /// A task that has a thread answer:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::{Handle, Runtime, spawn};
+    /// let mut rt = Runtime::new()?;
+    /// rt.spawn(async {
+    ///     let home = Handle::current();
+    ///     std::thread::spawn(move || home.stop());
+    /// })
+    /// .detach();
+    /// rt.run()
+    /// # }
+    /// ```
     #[track_caller]
     pub fn current() -> Self {
         Handle::new(Arc::clone(&current().door))
@@ -83,6 +100,26 @@ impl Handle {
     /// # Errors
     ///
     /// When the runtime has shut down; `make` is dropped here then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::{Runtime, sleep, stop};
+    /// use std::{rc::Rc, time::Duration};
+    ///
+    /// let mut rt = Runtime::new()?;
+    /// let handle = rt.handle();
+    /// std::thread::spawn(move || {
+    ///     handle.spawn(|| async {
+    ///         let _not_send = Rc::new("made on the loop's thread, and stays there");
+    ///         sleep(Duration::from_millis(1)).await;
+    ///         stop();
+    ///     })
+    /// });
+    /// rt.run()
+    /// # }
+    /// ```
     #[track_caller]
     pub fn spawn<F>(&self, make: impl FnOnce() -> F + Send + 'static) -> Result<(), Closed>
     where
@@ -116,6 +153,20 @@ impl fmt::Debug for Handle {
 }
 
 /// The runtime has shut down.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::{Closed, Runtime};
+///
+/// let rt = Runtime::new()?;
+/// let handle = rt.handle();
+/// drop(rt);
+/// assert_eq!(handle.call(|| println!("too late")), Err(Closed));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Closed;
 

@@ -13,6 +13,25 @@ use super::sleep::Sleep;
 /// # Panics
 ///
 /// When `period` is zero, or no runtime is entered on this thread.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::time::{Duration, Instant};
+/// use tourbillon::interval;
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let began = Instant::now();
+/// let mut beat = interval(Duration::from_millis(2));
+/// for _ in 0..3 {
+///     beat.tick().await; // at 0, 2 and 4 ms, however long the work takes
+/// }
+/// assert!(began.elapsed() >= Duration::from_millis(4));
+/// # });
+/// # Ok(())
+/// # }
+/// ```
 #[track_caller]
 pub fn interval(period: Duration) -> Interval {
     let now = current().read_clock();
@@ -24,6 +43,26 @@ pub fn interval(period: Duration) -> Interval {
 /// # Panics
 ///
 /// When `period` is zero, or no runtime is entered on this thread.
+///
+/// # Examples
+///
+/// Not before a first period has passed:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::time::{Duration, Instant};
+/// use tourbillon::interval_at;
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let period = Duration::from_millis(2);
+/// let first = Instant::now() + period;
+/// let mut beat = interval_at(first, period);
+/// assert_eq!(beat.tick().await, first);
+/// assert_eq!(beat.tick().await, first + period);
+/// # });
+/// # Ok(())
+/// # }
+/// ```
 #[track_caller]
 pub fn interval_at(start: Instant, period: Duration) -> Interval {
     assert!(!period.is_zero(), "an interval needs a period above zero");
@@ -36,6 +75,31 @@ pub fn interval_at(start: Instant, period: Duration) -> Interval {
 }
 
 /// What becomes of beats that fell into a time when nobody listened.
+///
+/// # Examples
+///
+/// After a pause of five beats and a half:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::time::Duration;
+/// use tourbillon::{MissedTicks, Runtime, interval, sleep, time::ManualClock};
+///
+/// let time = ManualClock::new();
+/// let mut rt = Runtime::builder().manual_clock(&time).auto_advance(true).build()?;
+/// rt.block_on(async {
+///     for (missed, next) in [(MissedTicks::Burst, 20), (MissedTicks::Skip, 60)] {
+///         let start = time.now();
+///         let mut beat = interval(Duration::from_secs(10)).missed_ticks(missed);
+///         beat.tick().await;
+///         sleep(Duration::from_secs(55)).await;
+///         beat.tick().await; // due while nobody listened
+///         assert_eq!(beat.tick().await - start, Duration::from_secs(next));
+///     }
+/// });
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MissedTicks {
     /// They follow at once, one by one, until the beat has caught up.
@@ -48,6 +112,31 @@ pub enum MissedTicks {
 }
 
 /// Gives the beats of [`interval`].
+///
+/// # Examples
+///
+/// Whichever comes first, by hand:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::future::poll_fn;
+/// use std::task::Poll;
+/// use std::time::Duration;
+/// use tourbillon::{Interval, interval};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let mut fast: Interval = interval(Duration::from_millis(1));
+/// let mut slow = interval(Duration::from_secs(60));
+/// slow.tick().await;
+/// let winner = poll_fn(|cx| match slow.poll_tick(cx) {
+///     Poll::Ready(_) => Poll::Ready("slow"),
+///     Poll::Pending => fast.poll_tick(cx).map(|_| "fast"),
+/// });
+/// assert_eq!(winner.await, "fast");
+/// # });
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Interval {
     sleep: Sleep,

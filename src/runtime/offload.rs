@@ -131,6 +131,21 @@ where
 /// # Panics
 ///
 /// When no runtime is entered on this thread.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::spawn_blocking;
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let sum = spawn_blocking(|| (1..=1_000_000_u64).sum::<u64>());
+/// // ... the loop is free meanwhile ...
+/// assert_eq!(sum.await.unwrap(), 500_000_500_000);
+/// # });
+/// # Ok(())
+/// # }
+/// ```
 #[track_caller]
 pub fn spawn_blocking<T, J>(job: J) -> JobHandle<T>
 where
@@ -234,6 +249,29 @@ fn note_job_panic(name: &str, place: &Location<'_>, payload: &(dyn Any + Send)) 
 }
 
 /// A job in the blocking pool. Dropping this changes nothing.
+///
+/// # Examples
+///
+/// A job that is not wanted any more, and had not begun:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::sync::mpsc;
+/// use tourbillon::{Runtime, offload, spawn_blocking};
+///
+/// let mut rt = Runtime::builder().blocking_workers_max(1).build()?;
+/// let _guard = rt.enter();
+/// let (end, wait) = mpsc::channel::<()>();
+/// let first = spawn_blocking(move || wait.recv().is_err());
+/// let second = offload(|| unreachable!(), |result: Result<(), _>| {
+///     assert!(result.unwrap_err().is_aborted());
+/// });
+/// assert!(second.cancel());
+/// drop(end);
+/// assert!(rt.block_on(first).unwrap());
+/// # Ok(())
+/// # }
+/// ```
 pub struct Job {
     parts: Rc<Parts>,
     key: JobKey,
@@ -264,6 +302,28 @@ impl fmt::Debug for Job {
 ///
 /// Awaiting it and giving up loses nothing: the job runs on, and the handle
 /// may be awaited again.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::sync::mpsc;
+/// use tourbillon::{Runtime, spawn_blocking};
+///
+/// let mut rt = Runtime::builder().blocking_workers_max(1).build()?;
+/// let _guard = rt.enter();
+/// let (end, wait) = mpsc::channel::<()>();
+/// let first = spawn_blocking(move || wait.recv().is_err());
+/// let second = spawn_blocking(|| unreachable!());
+/// assert!(second.cancel() && !first.is_finished());
+/// drop(end);
+/// rt.block_on(async {
+///     assert!(second.await.unwrap_err().is_aborted());
+///     assert!(first.await.unwrap());
+/// });
+/// # Ok(())
+/// # }
+/// ```
 pub struct JobHandle<T> {
     cell: Rc<JoinCell<T>>,
     job: Job,

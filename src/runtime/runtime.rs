@@ -58,6 +58,17 @@ impl Runtime {
     }
 
     /// Starts from the default limits to set others.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::Runtime;
+    /// let rt = Runtime::builder().blocking_workers_max(1).build()?;
+    /// assert_eq!(rt.stats().workers_max, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -134,6 +145,20 @@ impl Runtime {
 
     /// Makes [`run`](Runtime::run) return when it has finished the turn it
     /// is in, or the first of the next call if none is running.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::Runtime;
+    /// let mut rt = Runtime::new()?;
+    /// rt.spawn(async { println!("in the first turn") }).detach();
+    /// rt.stop();
+    /// rt.run()?; // that turn, and no other
+    /// assert_eq!(rt.stats().turns, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn stop(&self) {
         self.parts.stopping.set(true);
     }
@@ -158,6 +183,28 @@ impl Runtime {
     /// # Errors
     ///
     /// When the kernel's poll fails.
+    ///
+    /// # Examples
+    ///
+    /// A host that has something to do between turns:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::{Runtime, sleep};
+    /// use std::time::Duration;
+    ///
+    /// let mut rt = Runtime::new()?;
+    /// let task = rt.spawn(sleep_a_while());
+    /// # async fn sleep_a_while() { sleep(Duration::from_millis(2)).await }
+    /// let mut frames = 0;
+    /// while !task.is_finished() {
+    ///     rt.turn(Some(Duration::from_millis(1)))?;
+    ///     frames += 1; // draw, and look at the keyboard
+    /// }
+    /// assert!(frames > 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn turn(&mut self, park_max: Option<Duration>) -> io::Result<()> {
         let _turning = Turning::begin();
         let _entered = self.enter();
@@ -194,6 +241,28 @@ impl Runtime {
     /// first, never longer: the wheel looks in between.
     ///
     /// A host that sleeps in its own poll must sleep no longer than this.
+    ///
+    /// # Examples
+    ///
+    /// A host with a poll of its own, which watches the runtime's fd as well:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::{Runtime, call_later};
+    /// use std::time::Duration;
+    ///
+    /// let mut rt = Runtime::new()?;
+    /// let _guard = rt.enter();
+    /// assert_eq!(rt.next_timeout(), None);
+    /// call_later(Duration::from_millis(1), || println!("tick"));
+    /// while let Some(rest) = rt.next_timeout() {
+    ///     std::thread::sleep(rest); // or poll(2), with that timeout
+    ///     rt.run_until_stalled()?;
+    /// }
+    /// assert_eq!(rt.stats().timers_fired, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn next_timeout(&self) -> Option<Duration> {
         if self.parts.work_waits() {
             return Some(Duration::ZERO);
@@ -217,6 +286,18 @@ impl Runtime {
     }
 
     /// What other threads may hold of this runtime.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::Runtime;
+    /// let mut rt = Runtime::new()?;
+    /// let handle = rt.handle();
+    /// std::thread::spawn(move || handle.stop());
+    /// rt.run()
+    /// # }
+    /// ```
     pub fn handle(&self) -> Handle {
         Handle::new(Arc::clone(&self.parts.door))
     }
@@ -232,6 +313,20 @@ impl Runtime {
     /// New tasks are refused and those that live are dropped, then timers,
     /// then jobs: those that wait are cancelled, those that run are given
     /// [`Builder::shutdown_timeout`] to end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::Runtime;
+    /// let rt = Runtime::new()?;
+    /// rt.spawn(std::future::pending::<()>()).detach();
+    /// let report = rt.shutdown();
+    /// assert_eq!(report.tasks_dropped, 1);
+    /// assert!(report.jobs_detached.is_empty(), "all that ran have ended");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn shutdown(mut self) -> ShutdownReport {
         let wait = self.parts.shutdown_timeout;
         self.shut_down(wait)

@@ -23,6 +23,25 @@ use super::runtime::Runtime;
 const ROUNDS_MAX: usize = 1000;
 
 /// What [`Runtime::shutdown`] left behind.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::{Runtime, ShutdownReport};
+///
+/// fn exit_code(report: &ShutdownReport) -> u8 {
+///     u8::from(!report.jobs_detached.is_empty())
+/// }
+///
+/// let rt = Runtime::new()?;
+/// rt.spawn(std::future::pending::<()>()).detach();
+/// let report = rt.shutdown();
+/// assert_eq!((report.tasks_dropped, report.jobs_cancelled), (1, 0));
+/// assert_eq!(exit_code(&report), 0);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ShutdownReport {
@@ -35,6 +54,28 @@ pub struct ShutdownReport {
 }
 
 /// A job that did not end in time.
+///
+/// # Examples
+///
+/// Who has kept the program from ending in time:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::{sync::mpsc, time::Duration};
+/// use tourbillon::{Runtime, spawn_blocking};
+///
+/// let mut rt = Runtime::builder().shutdown_timeout(Duration::ZERO).build()?;
+/// let (begun, has_begun) = mpsc::channel();
+/// let (_end, wait) = mpsc::channel::<()>();
+/// let endless = move || (begun.send(()), wait.recv());
+/// rt.block_on(async { drop(spawn_blocking(endless)) });
+/// has_begun.recv().unwrap();
+/// let job = rt.shutdown().jobs_detached[0];
+/// println!("{job}"); // job "..." (offloaded at src/..), running for 1.2ms
+/// assert_eq!(job.place.file(), file!());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct DetachedJob {
     /// Its type.

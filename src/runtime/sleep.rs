@@ -23,6 +23,21 @@ use crate::time::TimerKey;
 /// # Panics
 ///
 /// When no runtime is entered on this thread.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::time::{Duration, Instant};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let began = Instant::now();
+/// tourbillon::sleep(Duration::from_millis(2)).await;
+/// assert!(began.elapsed() >= Duration::from_millis(2));
+/// # });
+/// # Ok(())
+/// # }
+/// ```
 #[track_caller]
 pub fn sleep(delay: Duration) -> Sleep {
     let parts = current();
@@ -40,6 +55,26 @@ pub fn sleep(delay: Duration) -> Sleep {
 /// # Panics
 ///
 /// When no runtime is entered on this thread.
+///
+/// # Examples
+///
+/// Several steps, all until the same time:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::time::{Duration, Instant};
+/// use tourbillon::{sleep_until, spawn};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let then = Instant::now() + Duration::from_millis(2);
+/// let other = spawn(sleep_until(then));
+/// sleep_until(then).await;
+/// other.await.unwrap();
+/// assert!(Instant::now() >= then);
+/// # });
+/// # Ok(())
+/// # }
+/// ```
 #[inline]
 #[track_caller]
 pub fn sleep_until(deadline: Instant) -> Sleep {
@@ -47,6 +82,27 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 }
 
 /// The future of [`sleep`] and [`sleep_until`]. Its deadline can be moved.
+///
+/// # Examples
+///
+/// Pushed back by whatever happens meanwhile:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::time::{Duration, Instant};
+/// use tourbillon::{Sleep, sleep};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let mut idle: Sleep = sleep(Duration::from_millis(1));
+/// let later = Instant::now() + Duration::from_millis(3);
+/// idle.reset(later);
+/// assert_eq!(idle.deadline(), Some(later));
+/// (&mut idle).await;
+/// assert!(Instant::now() >= later);
+/// # });
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a future does nothing until it is awaited"]
 pub struct Sleep {
     parts: Rc<Parts>,
@@ -188,6 +244,22 @@ impl fmt::Debug for Sleep {
 /// # Panics
 ///
 /// When no runtime is entered on the thread that polls it.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::time::Duration;
+/// use tourbillon::{Elapsed, timeout};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let limit = Duration::from_millis(2);
+/// assert_eq!(timeout(limit, async { 42 }).await, Ok(42));
+/// assert_eq!(timeout(limit, std::future::pending::<()>()).await, Err(Elapsed));
+/// # });
+/// # Ok(())
+/// # }
+/// ```
 pub async fn timeout<F: Future>(limit: Duration, future: F) -> Result<F::Output, Elapsed> {
     let mut future = pin!(future);
     let mut sleep = sleep(limit);
@@ -201,6 +273,27 @@ pub async fn timeout<F: Future>(limit: Duration, future: F) -> Result<F::Output,
 }
 
 /// An operation took longer than the limit set by [`timeout`].
+///
+/// # Examples
+///
+/// As an error of I/O, which `?` makes of it:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::io::{Error, ErrorKind, Result};
+/// use std::time::Duration;
+/// use tourbillon::timeout;
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// async fn answer() -> Result<()> {
+///     Ok(timeout(Duration::from_millis(2), std::future::pending()).await?)
+/// }
+/// let error: Error = answer().await.unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::TimedOut);
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Elapsed;
 

@@ -51,6 +51,21 @@ where
 /// # Panics
 ///
 /// When no runtime is entered on this thread.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::{spawn_named, tasks};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let worker = spawn_named("worker 3", async { 3 });
+/// assert_eq!(tasks()[0].name, "worker 3");
+/// assert_eq!(worker.await.unwrap(), 3);
+/// # });
+/// # Ok(())
+/// # }
+/// ```
 #[track_caller]
 pub fn spawn_named<F>(name: impl Into<Cow<'static, str>>, future: F) -> JoinHandle<F::Output>
 where
@@ -104,11 +119,60 @@ impl Parts {
 /// # Cancellation
 ///
 /// Dropping it has no effect.
+///
+/// # Examples
+///
+/// A long computation that lets the others have their turn:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::{spawn, yield_now};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let sum = spawn(async {
+///     let mut sum = 0_u64;
+///     for part in (0..100_000_u64).collect::<Vec<_>>().chunks(1000) {
+///         sum += part.iter().sum::<u64>();
+///         yield_now().await;
+///     }
+///     sum
+/// });
+/// assert_eq!(sum.await.unwrap(), 4_999_950_000);
+/// # });
+/// # Ok(())
+/// # }
+/// ```
 pub fn yield_now() -> YieldNow {
     YieldNow { yielded: false }
 }
 
 /// The future of [`yield_now`].
+///
+/// # Examples
+///
+/// It is a future with a name, so it can be a field:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::pin::Pin;
+/// use std::task::{Context, Poll};
+/// use tourbillon::{YieldNow, yield_now};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// struct Polite(YieldNow);
+///
+/// impl Future for Polite {
+///     type Output = &'static str;
+///
+///     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+///         Pin::new(&mut self.0).poll(cx).map(|()| "after you")
+///     }
+/// }
+/// assert_eq!(Polite(yield_now()).await, "after you");
+/// # });
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "a future does nothing until it is awaited"]
 pub struct YieldNow {

@@ -4,6 +4,24 @@ use super::current::current;
 use super::parts::Parts;
 
 /// Counters of a [`Runtime`](crate::Runtime), from its start to now.
+///
+/// # Examples
+///
+/// What did one piece of work cost?
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::{Runtime, Stats};
+///
+/// let mut rt = Runtime::new()?;
+/// let before: Stats = rt.stats();
+/// rt.block_on(async { tourbillon::spawn(async {}).await.unwrap() });
+/// let after = rt.stats();
+/// assert_eq!(after.tasks_spawned - before.tasks_spawned, 1);
+/// assert!(after.polls - before.polls >= 2); // the task, and who waited for it
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
@@ -48,6 +66,22 @@ pub struct Stats {
 /// # Panics
 ///
 /// When no runtime is entered on this thread.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::{spawn, stats};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let task = spawn(async {});
+/// assert_eq!(stats().tasks_alive, 1);
+/// task.await.unwrap();
+/// assert_eq!(stats().tasks_alive, 0);
+/// # });
+/// # Ok(())
+/// # }
+/// ```
 #[track_caller]
 pub fn stats() -> Stats {
     current().stats()

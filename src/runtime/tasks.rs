@@ -11,6 +11,26 @@ use crate::executor::{Outcome, TaskInfo, Ticket};
 
 /// What has happened to a task, for the hook of
 /// [`Builder::on_task_event`](crate::Builder::on_task_event).
+///
+/// # Examples
+///
+/// A line for each task that ends:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::{Runtime, TaskEvent, TaskEventKind};
+///
+/// fn report(event: &TaskEvent) {
+///     if event.kind == TaskEventKind::Finished {
+///         println!("{} has ended after {} polls", event.task, event.task.polls);
+///     }
+/// }
+///
+/// let mut rt = Runtime::builder().on_task_event(report).build()?;
+/// rt.block_on(async { tourbillon::spawn(async {}).await.unwrap() });
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TaskEvent {
@@ -21,6 +41,29 @@ pub struct TaskEvent {
 }
 
 /// What can happen to a task.
+///
+/// # Examples
+///
+/// How many tasks have panicked?
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::{cell::Cell, rc::Rc};
+/// use tourbillon::{Runtime, TaskEventKind, spawn};
+///
+/// let panicked = Rc::new(Cell::new(0));
+/// let counts = Rc::clone(&panicked);
+/// let mut rt = Runtime::builder()
+///     .on_task_event(move |event| {
+///         let is_panic = event.kind == TaskEventKind::Panicked;
+///         counts.set(counts.get() + u32::from(is_panic));
+///     })
+///     .build()?;
+/// let _error = rt.block_on(async { spawn(async { panic!("a wheel is missing") }).await });
+/// assert_eq!(panicked.get(), 1);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TaskEventKind {
@@ -89,6 +132,21 @@ pub fn tasks() -> Vec<TaskInfo> {
 impl Runtime {
     /// Lists the tasks that live, in no order to rely on. The future that
     /// `block_on` holds is none of them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::Runtime;
+    /// let rt = Runtime::new()?;
+    /// rt.spawn(std::future::pending::<()>()).detach();
+    /// for task in rt.tasks() {
+    ///     println!("{}: {:?}, {} polls", task, task.state, task.polls);
+    /// }
+    /// assert_eq!(rt.tasks().len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn tasks(&self) -> Vec<TaskInfo> {
         self.parts.executor.infos()
     }
