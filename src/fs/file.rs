@@ -93,6 +93,31 @@ impl File {
     /// # Cancellation
     ///
     /// A job that has begun runs to its end: the file may be made, or empty.
+    ///
+    /// # Examples
+    ///
+    /// A file that must not be there yet:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::fs::File;
+    /// use tourbillon::fs::OpenOptions;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// # let name = format!("tourbillon-open-with-{}", std::process::id());
+    /// # let here = std::env::temp_dir().join(name);
+    /// # std::fs::create_dir_all(&here)?;
+    /// let path = here.join("lock");
+    /// let mut options = OpenOptions::new();
+    /// options.write(true).create_new(true);
+    /// File::open_with(&path, &options).await?.write_at("me", 0).await?;
+    /// let error = File::open_with(&path, &options).await.unwrap_err();
+    /// assert_eq!(error.kind(), std::io::ErrorKind::AlreadyExists);
+    /// # std::fs::remove_dir_all(&here)?;
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub async fn open_with(path: impl AsRef<Path>, options: &OpenOptions) -> io::Result<Self> {
         let options = options.clone();
         let shown: Arc<Path> = path.as_ref().into();
@@ -118,6 +143,26 @@ impl File {
     /// # Errors
     ///
     /// When it has to be duplicated, and no descriptor is left.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::fs::File;
+    /// use std::io::Read;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let file = File::from_std(std::fs::File::open("Cargo.toml")?);
+    /// let mut buf = [0; 9];
+    /// let count = file.read_at(&mut buf, 0).await?;
+    /// let mut file = file.into_std()?; // its position was not moved
+    /// let mut again = vec![0; count];
+    /// file.read_exact(&mut again)?;
+    /// assert_eq!(again, &buf[..count]);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn into_std(self) -> io::Result<fs::File> {
         let path = self.path;
         Arc::try_unwrap(self.std)
@@ -131,6 +176,25 @@ impl File {
     /// # Errors
     ///
     /// When no descriptor is left.
+    ///
+    /// # Examples
+    ///
+    /// For a library that wants a descriptor of its own:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::fs::File;
+    /// use std::os::fd::AsRawFd;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let file = File::open("Cargo.toml").await?;
+    /// let other = file.try_clone()?;
+    /// assert_ne!(file.as_raw_fd(), other.as_raw_fd());
+    /// assert_eq!(file.clone().as_raw_fd(), file.as_raw_fd());
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn try_clone(&self) -> io::Result<Self> {
         let std = self.std.try_clone();
         let std = std.map_err(|error| name(error, "duplicating", &self.path))?;
@@ -240,6 +304,27 @@ impl File {
     /// # Cancellation
     ///
     /// A job that has begun runs to its end: it may be done.
+    ///
+    /// # Examples
+    ///
+    /// A file of a certain size, and on the disk:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::fs::File;
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// # let name = format!("tourbillon-set-len-{}", std::process::id());
+    /// # let here = std::env::temp_dir().join(name);
+    /// # std::fs::create_dir_all(&here)?;
+    /// let file = File::create(here.join("pages")).await?;
+    /// file.set_len(4096).await?;
+    /// file.sync_data().await?;
+    /// assert_eq!(file.metadata().await?.len(), 4096);
+    /// # std::fs::remove_dir_all(&here)?;
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub async fn set_len(&self, size: u64) -> io::Result<()> {
         let resize = move |file: &fs::File| file.set_len(size);
         self.on_file("resizing", resize).await

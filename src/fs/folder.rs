@@ -17,6 +17,21 @@ use super::job::{on_both, on_path};
 /// # Cancellation
 ///
 /// Dropping the future changes nothing.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::fs;
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let manifest = fs::metadata("Cargo.toml").await?;
+/// assert!(manifest.is_file() && manifest.len() > 0);
+/// assert!(fs::metadata("src").await?.is_dir());
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 pub async fn metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
     on_path("looking at", path, |path| fs::metadata(path)).await
 }
@@ -30,6 +45,26 @@ pub async fn metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
 /// # Cancellation
 ///
 /// Dropping the future changes nothing.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::fs;
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// # let name = format!("tourbillon-symlink-metadata-{}", std::process::id());
+/// # let here = std::env::temp_dir().join(name);
+/// # std::fs::create_dir_all(&here)?;
+/// let link = here.join("link");
+/// fs::symlink("/nowhere/at/all", &link).await?;
+/// assert!(fs::symlink_metadata(&link).await?.is_symlink());
+/// assert!(fs::metadata(&link).await.is_err());
+/// # std::fs::remove_dir_all(&here)?;
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 pub async fn symlink_metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
     on_path("looking at", path, |path| fs::symlink_metadata(path)).await
 }
@@ -44,6 +79,20 @@ pub async fn symlink_metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
 /// # Cancellation
 ///
 /// Dropping the future changes nothing.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::fs;
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// assert!(fs::exists("Cargo.toml").await?);
+/// assert!(!fs::exists("Cargo.toml.orig.old").await?);
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 pub async fn exists(path: impl AsRef<Path>) -> io::Result<bool> {
     on_path("looking for", path, |path| fs::exists(path)).await
 }
@@ -57,6 +106,21 @@ pub async fn exists(path: impl AsRef<Path>) -> io::Result<bool> {
 /// # Cancellation
 ///
 /// Dropping the future changes nothing.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::fs;
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let path = fs::canonicalize("src/../Cargo.toml").await?;
+/// assert!(path.is_absolute());
+/// assert_eq!(path, std::env::current_dir()?.canonicalize()?.join("Cargo.toml"));
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 pub async fn canonicalize(path: impl AsRef<Path>) -> io::Result<PathBuf> {
     on_path("resolving", path, |path| fs::canonicalize(path)).await
 }
@@ -70,6 +134,24 @@ pub async fn canonicalize(path: impl AsRef<Path>) -> io::Result<PathBuf> {
 /// # Cancellation
 ///
 /// Dropping the future changes nothing.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::fs;
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// # let here = std::env::temp_dir().join(format!("tourbillon-read-link-{}", std::process::id()));
+/// # std::fs::create_dir_all(&here)?;
+/// let current = here.join("current");
+/// fs::symlink("release-7", &current).await?;
+/// assert_eq!(fs::read_link(&current).await?.to_str(), Some("release-7"));
+/// # std::fs::remove_dir_all(&here)?;
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 pub async fn read_link(path: impl AsRef<Path>) -> io::Result<PathBuf> {
     on_path("reading the link", path, |path| fs::read_link(path)).await
 }
@@ -83,6 +165,26 @@ pub async fn read_link(path: impl AsRef<Path>) -> io::Result<PathBuf> {
 /// # Cancellation
 ///
 /// A job that has begun runs to its end: it may be done.
+///
+/// # Examples
+///
+/// It may be gone already:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::io::ErrorKind;
+/// use tourbillon::fs;
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// # let path = std::env::temp_dir().join(format!("tourbillon-gone-{}", std::process::id()));
+/// match fs::remove_file(&path).await {
+///     Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+///     _ => assert!(!fs::exists(&path).await?),
+/// }
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 pub async fn remove_file(path: impl AsRef<Path>) -> io::Result<()> {
     on_path("removing", path, |path| fs::remove_file(path)).await
 }
@@ -96,6 +198,26 @@ pub async fn remove_file(path: impl AsRef<Path>) -> io::Result<()> {
 /// # Cancellation
 ///
 /// A job that has begun runs to its end: it may be done.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::io::ErrorKind;
+/// use tourbillon::fs;
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// # let here = std::env::temp_dir().join(format!("tourbillon-remove-dir-{}", std::process::id()));
+/// # std::fs::create_dir_all(&here)?;
+/// fs::write(here.join("note"), "still here").await?;
+/// let error = fs::remove_dir(&here).await.unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::DirectoryNotEmpty);
+/// fs::remove_file(here.join("note")).await?;
+/// fs::remove_dir(&here).await?;
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 pub async fn remove_dir(path: impl AsRef<Path>) -> io::Result<()> {
     on_path("removing", path, |path| fs::remove_dir(path)).await
 }
@@ -109,6 +231,26 @@ pub async fn remove_dir(path: impl AsRef<Path>) -> io::Result<()> {
 /// # Cancellation
 ///
 /// A job that has begun runs to its end: all of it may be gone.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::fs;
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// # let name = format!("tourbillon-remove-dir-all-{}", std::process::id());
+/// # let here = std::env::temp_dir().join(name);
+/// # std::fs::create_dir_all(&here)?;
+/// fs::create_dir_all(here.join("build/cache")).await?;
+/// fs::write(here.join("build/cache/1"), "one").await?;
+/// fs::remove_dir_all(here.join("build")).await?;
+/// assert!(!fs::exists(here.join("build")).await?);
+/// # std::fs::remove_dir_all(&here)?;
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 pub async fn remove_dir_all(path: impl AsRef<Path>) -> io::Result<()> {
     on_path("removing all of", path, |path| fs::remove_dir_all(path)).await
 }
@@ -122,6 +264,26 @@ pub async fn remove_dir_all(path: impl AsRef<Path>) -> io::Result<()> {
 /// # Cancellation
 ///
 /// A job that has begun runs to its end: it may be done.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::io::ErrorKind;
+/// use tourbillon::fs;
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// # let here = std::env::temp_dir().join(format!("tourbillon-create-dir-{}", std::process::id()));
+/// # std::fs::create_dir_all(&here)?;
+/// let spool = here.join("spool");
+/// fs::create_dir(&spool).await?;
+/// let error = fs::create_dir(&spool).await.unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+/// # std::fs::remove_dir_all(&here)?;
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 pub async fn create_dir(path: impl AsRef<Path>) -> io::Result<()> {
     on_path("making the folder", path, |path| fs::create_dir(path)).await
 }
@@ -135,6 +297,26 @@ pub async fn create_dir(path: impl AsRef<Path>) -> io::Result<()> {
 /// # Cancellation
 ///
 /// A job that has begun runs to its end: it may be done.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::fs;
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// # let name = format!("tourbillon-create-dir-all-{}", std::process::id());
+/// # let here = std::env::temp_dir().join(name);
+/// # std::fs::create_dir_all(&here)?;
+/// let folder = here.join("2026/11/22");
+/// fs::create_dir_all(&folder).await?;
+/// fs::create_dir_all(&folder).await?; // it is there, and that is all right
+/// assert!(fs::metadata(&folder).await?.is_dir());
+/// # std::fs::remove_dir_all(&here)?;
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 pub async fn create_dir_all(path: impl AsRef<Path>) -> io::Result<()> {
     on_path("making the folder", path, |path| fs::create_dir_all(path)).await
 }
@@ -148,6 +330,29 @@ pub async fn create_dir_all(path: impl AsRef<Path>) -> io::Result<()> {
 /// # Cancellation
 ///
 /// A job that has begun runs to its end: it may be done.
+///
+/// # Examples
+///
+/// A secret, for this user alone:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::os::unix::fs::PermissionsExt;
+/// use tourbillon::fs::{self, Permissions};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// # let name = format!("tourbillon-set-permissions-{}", std::process::id());
+/// # let here = std::env::temp_dir().join(name);
+/// # std::fs::create_dir_all(&here)?;
+/// let path = here.join("key");
+/// fs::write(&path, "secret").await?;
+/// fs::set_permissions(&path, Permissions::from_mode(0o600)).await?;
+/// assert_eq!(fs::metadata(&path).await?.permissions().mode() & 0o777, 0o600);
+/// # std::fs::remove_dir_all(&here)?;
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 pub async fn set_permissions(path: impl AsRef<Path>, permissions: Permissions) -> io::Result<()> {
     on_path("setting permissions of", path, move |path| {
         fs::set_permissions(path, permissions)
@@ -198,6 +403,24 @@ pub async fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<
 /// # Cancellation
 ///
 /// A job that has begun runs to its end: it may be done.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::fs;
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// # let here = std::env::temp_dir().join(format!("tourbillon-copy-{}", std::process::id()));
+/// # std::fs::create_dir_all(&here)?;
+/// fs::write(here.join("notes"), "tick").await?;
+/// assert_eq!(fs::copy(here.join("notes"), here.join("notes.bak")).await?, 4);
+/// assert_eq!(fs::read(here.join("notes.bak")).await?, b"tick");
+/// # std::fs::remove_dir_all(&here)?;
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 pub async fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<u64> {
     let paths = [from.as_ref(), to.as_ref()];
     on_both("copying", paths, |from, to| fs::copy(from, to)).await
@@ -212,6 +435,25 @@ pub async fn copy(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<u6
 /// # Cancellation
 ///
 /// A job that has begun runs to its end: it may be done.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::fs;
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// # let here = std::env::temp_dir().join(format!("tourbillon-hard-link-{}", std::process::id()));
+/// # std::fs::create_dir_all(&here)?;
+/// fs::write(here.join("one"), "tick").await?;
+/// fs::hard_link(here.join("one"), here.join("two")).await?;
+/// fs::remove_file(here.join("one")).await?; // a name less, and the file stays
+/// assert_eq!(fs::read(here.join("two")).await?, b"tick");
+/// # std::fs::remove_dir_all(&here)?;
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 pub async fn hard_link(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<()> {
     let paths = [from.as_ref(), to.as_ref()];
     on_both("linking", paths, |from, to| fs::hard_link(from, to)).await
@@ -226,6 +468,24 @@ pub async fn hard_link(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Resu
 /// # Cancellation
 ///
 /// A job that has begun runs to its end: it may be done.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::fs;
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// # let here = std::env::temp_dir().join(format!("tourbillon-symlink-{}", std::process::id()));
+/// # std::fs::create_dir_all(&here)?;
+/// fs::write(here.join("release-7"), "tick").await?;
+/// fs::symlink("release-7", here.join("current")).await?;
+/// assert_eq!(fs::read(here.join("current")).await?, b"tick");
+/// # std::fs::remove_dir_all(&here)?;
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 pub async fn symlink(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<()> {
     let paths = [from.as_ref(), to.as_ref()];
     on_both("linking", paths, |from, to| unix::fs::symlink(from, to)).await

@@ -62,6 +62,26 @@ pub async fn read_dir(path: impl AsRef<Path>) -> io::Result<ReadDir> {
 ///
 /// `.` and `..` are left out. What is added or removed meanwhile may be seen
 /// or not.
+///
+/// # Examples
+///
+/// How many names, a batch at a time:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::fs::{self, ReadDir};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let mut folder: ReadDir = fs::read_dir("src/fs").await?;
+/// let mut count = 0;
+/// while let Some(batch) = folder.next_batch().await? {
+///     count += batch.len();
+/// }
+/// assert!(count >= 6);
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct ReadDir {
     path: Arc<Path>,
@@ -190,6 +210,33 @@ fn lost(error: JoinError) -> io::Error {
 }
 
 /// One entry of a folder.
+///
+/// # Examples
+///
+/// How many bytes are in the files of a folder?
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::fs::{self, DirEntry};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// async fn size(entry: &DirEntry) -> std::io::Result<u64> {
+///     match entry.file_type() {
+///         Some(kind) if kind.is_file() => Ok(entry.metadata().await?.len()),
+///         _ => Ok(0),
+///     }
+/// }
+///
+/// let (mut folder, mut sum) = (fs::read_dir("src/fs").await?, 0);
+/// while let Some(entry) = folder.next_entry().await? {
+///     assert!(entry.path().ends_with(entry.file_name()));
+///     sum += size(&entry).await?;
+/// }
+/// assert!(sum > 10_000);
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct DirEntry {
     folder: Arc<Path>,

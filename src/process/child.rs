@@ -98,6 +98,21 @@ impl Child {
 
     /// The process id; `None` once its status has been taken, since the
     /// number may be another's then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::process::Command;
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let mut child = Command::new("true").spawn()?;
+    /// println!("process {} has begun", child.id().expect("its status is not taken"));
+    /// assert!(child.wait().await?.success());
+    /// assert_eq!(child.id(), None);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn id(&self) -> Option<u32> {
         match &self.life {
             Life::Open(process) => Some(process.id()),
@@ -128,6 +143,22 @@ impl Child {
     }
 
     /// Polls for what [`wait`](Self::wait) waits for, and closes nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::process::Command;
+    /// use std::future::poll_fn;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let mut child = Command::new("false").spawn()?;
+    /// let status = poll_fn(|cx| child.poll_wait(cx)).await?;
+    /// assert_eq!(status.code(), Some(1));
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<ExitStatus>> {
         if self.watch.is_none() {
             if let Some(status) = self.try_wait()? {
@@ -156,6 +187,21 @@ impl Child {
     /// # Errors
     ///
     /// As [`wait`](Self::wait).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::process::Command;
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let mut child = Command::new("sleep").arg("600").spawn()?;
+    /// assert!(child.try_wait()?.is_none(), "it still runs");
+    /// child.kill().await?;
+    /// assert!(child.try_wait()?.is_some());
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
         self.origin.check()?;
         let process = match &mut self.life {
@@ -236,6 +282,24 @@ impl Child {
     ///
     /// When there is no such signal, or the child is another user by now; as
     /// [`try_wait`](Self::try_wait).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::process::Command;
+    /// use std::os::unix::process::ExitStatusExt;
+    /// use tourbillon::signal::Signal;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let mut child = Command::new("sleep").arg("600").spawn()?;
+    /// child.signal(Signal::Hangup)?;
+    /// let status = child.wait().await?;
+    /// assert_eq!(status.signal(), Some(Signal::Hangup.number()));
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn signal(&mut self, signal: impl Into<i32>) -> io::Result<()> {
         // A look first: a number that somebody else has freed is not ours.
         if self.try_wait()?.is_some() {

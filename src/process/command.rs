@@ -55,6 +55,20 @@ impl Command {
     }
 
     /// Adds arguments.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::process::Command;
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let mut count = Command::new("sh");
+    /// count.args(["-c", "echo $#", "sh"]).args(["one", "two"]);
+    /// assert_eq!(count.output().await?.stdout, b"2\n");
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn args(&mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> &mut Self {
         self.std.args(args);
         self
@@ -82,6 +96,21 @@ impl Command {
     }
 
     /// Keeps every variable from the child but those that are set after.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::process::Command;
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let mut show = Command::new("/usr/bin/env");
+    /// show.env_clear().env("GEARS", "6").envs([("TEETH", "64"), ("LEVER", "1")]);
+    /// show.env_remove("LEVER");
+    /// assert_eq!(show.output().await?.stdout, b"GEARS=6\nTEETH=64\n");
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn env_clear(&mut self) -> &mut Self {
         self.std.env_clear();
         self
@@ -89,6 +118,19 @@ impl Command {
 
     /// Sets the child's working directory. Whether a relative path of the
     /// program is meant from there is not defined: give an absolute one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::process::Command;
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let output = Command::new("pwd").current_dir("/").output().await?;
+    /// assert_eq!(output.stdout, b"/\n");
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn current_dir(&mut self, folder: impl AsRef<Path>) -> &mut Self {
         self.std.current_dir(folder);
         self
@@ -110,6 +152,24 @@ impl Command {
     }
 
     /// Sets where the child's errors go; see [`stdin`](Self::stdin).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::process::Command;
+    /// use tourbillon::process::Stdio;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let mut command = Command::new("sh");
+    /// command.args(["-c", "read line; echo $line >&2"]);
+    /// command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    /// let output = command.spawn()?.wait_with_output().await?;
+    /// assert_eq!((output.stdout, output.stderr), (vec![], vec![b'\n']));
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn stderr(&mut self, stderr: impl Into<Stdio>) -> &mut Self {
         self.std.stderr(stderr);
         self.sets_stderr = true;
@@ -118,6 +178,26 @@ impl Command {
 
     /// Whether a child that runs when its [`Child`] is dropped gets SIGKILL.
     /// Default: no, it runs on by itself.
+    ///
+    /// # Examples
+    ///
+    /// Within a time, or not at all:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::process::Command;
+    /// use std::time::Duration;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let mut slow = Command::new("sleep");
+    /// slow.arg("600").kill_on_drop(true);
+    /// let limit = Duration::from_millis(20);
+    /// let ended = tourbillon::timeout(limit, slow.status()).await;
+    /// assert!(ended.is_err()); // and nothing sleeps on
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn kill_on_drop(&mut self, kills: bool) -> &mut Self {
         self.kills_on_drop = kills;
         self
@@ -130,6 +210,22 @@ impl Command {
     }
 
     /// Has the child run as this group; see setgid(2).
+    ///
+    /// # Examples
+    ///
+    /// A server that opened its port as root has somebody else do the work:
+    ///
+    /// ```no_run
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::process::Command;
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let mut worker = Command::new("/usr/local/bin/worker");
+    /// worker.uid(65_534).gid(65_534);
+    /// assert!(worker.status().await?.success());
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn gid(&mut self, id: u32) -> &mut Self {
         self.std.gid(id);
         self
@@ -137,6 +233,25 @@ impl Command {
 
     /// Puts the child into the process group `id`, or into one of its own
     /// (0): then a Ctrl-C at the terminal does not reach it; see setpgid(2).
+    ///
+    /// # Examples
+    ///
+    /// A shell and all that it has started, told at once:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::process::Command;
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let mut shell = Command::new("sh");
+    /// shell.args(["-c", "sleep 600 & wait"]).process_group(0);
+    /// let mut child = shell.spawn()?;
+    /// let group = format!("-{}", child.id().expect("it runs"));
+    /// Command::new("kill").args(["-TERM", "--", &group]).status().await?;
+    /// assert!(!child.wait().await?.success());
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn process_group(&mut self, id: i32) -> &mut Self {
         self.std.process_group(id);
         self
@@ -146,6 +261,20 @@ impl Command {
     /// thing. Default: yes. With `false` it is by SIGCHLD, which is what
     /// happens anyway on kernels without pidfds, in sandboxes that forbid
     /// them, and when no descriptor is left.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::process::Command;
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let mut command = Command::new("true");
+    /// command.pidfd(false); // by SIGCHLD, as on an older kernel
+    /// assert!(command.status().await?.success());
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn pidfd(&mut self, uses: bool) -> &mut Self {
         self.uses_pidfd = uses;
         self
@@ -155,6 +284,23 @@ impl Command {
     ///
     /// Standard streams should be set by the methods here, else
     /// [`output`](Self::output) overrides them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::process::Command;
+    /// use std::os::unix::process::CommandExt;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let mut command = Command::new("sh");
+    /// command.as_std_mut().arg0("tick");
+    /// let output = command.args(["-c", "echo $0"]).output().await?;
+    /// assert_eq!(output.stdout, b"tick\n");
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn as_std_mut(&mut self) -> &mut process::Command {
         &mut self.std
     }
@@ -195,6 +341,19 @@ impl Command {
     /// # Cancellation
     ///
     /// Dropping the future drops the [`Child`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::process::Command;
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let status = Command::new("sh").args(["-c", "exit 3"]).status().await?;
+    /// assert_eq!(status.code(), Some(3));
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub async fn status(&mut self) -> io::Result<ExitStatus> {
         self.spawn()?.wait().await
     }

@@ -94,6 +94,30 @@ impl<P: AsRawFd> fmt::Debug for End<P> {
 }
 
 /// What a child reads as its input. Dropping it is the end of that input.
+///
+/// # Examples
+///
+/// `sort` begins when its input has ended:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::process::{ChildStdin, Command, Stdio};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// async fn feed(mut stdin: ChildStdin) -> std::io::Result<()> {
+///     stdin.write_all(b"wheel\n").await?;
+///     let _count = stdin.write(b"anchor\n").await?;
+///     Ok(()) // dropped here: the end
+/// }
+///
+/// let mut sort = Command::new("sort");
+/// let mut child = sort.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+/// feed(child.stdin.take().expect("it is piped")).await?;
+/// assert_eq!(child.wait_with_output().await?.stdout, b"anchor\nwheel\n");
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct ChildStdin(End<PipeWriter>);
 
@@ -143,6 +167,27 @@ impl ChildStdin {
     }
 
     /// Polls to write from several buffers in one system call.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::process::{Command, Stdio};
+    /// use std::{future::poll_fn, io::IoSlice};
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let mut cat = Command::new("cat");
+    /// let mut child = cat.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    /// let mut stdin = child.stdin.take().expect("it is piped");
+    /// let parts = [IoSlice::new(b"one "), IoSlice::new(b"two")];
+    /// assert_eq!(poll_fn(|cx| stdin.poll_write_vectored(cx, &parts)).await?, 7);
+    /// assert_eq!(poll_fn(|cx| stdin.poll_write(cx, b"!")).await?, 1);
+    /// drop(stdin);
+    /// assert_eq!(child.wait_with_output().await?.stdout, b"one two!");
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn poll_write_vectored(
         &mut self,
         cx: &mut Context<'_>,
@@ -159,6 +204,25 @@ impl ChildStdin {
     /// # Errors
     ///
     /// When the kernel's poll or the pipe refuses the change.
+    ///
+    /// # Examples
+    ///
+    /// The first child's output becomes the second's input:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::process::{Command, Stdio};
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let mut cat = Command::new("cat");
+    /// let mut second = cat.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    /// let input = second.stdin.take().expect("it is piped").into_stdio()?;
+    /// let first = Command::new("echo").arg("tick").stdout(input).status().await?;
+    /// assert!(first.success());
+    /// assert_eq!(second.wait_with_output().await?.stdout, b"tick\n");
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn into_stdio(self) -> io::Result<Stdio> {
         self.0.into_stdio()
     }
@@ -233,6 +297,25 @@ impl ChildStdout {
     }
 
     /// Polls for what [`read`](Self::read) waits for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::process::{Command, Stdio};
+    /// use std::future::poll_fn;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let mut child = Command::new("echo").arg("tick").stdout(Stdio::piped()).spawn()?;
+    /// let mut stdout = child.stdout.take().expect("it is piped");
+    /// let mut buf = [0; 64];
+    /// assert!(stdout.read(&mut buf[..2]).await? > 0);
+    /// assert!(poll_fn(|cx| stdout.poll_read(cx, &mut buf)).await? > 0);
+    /// child.wait().await?;
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         self.0.poll_read(cx, buf)
     }
@@ -263,6 +346,29 @@ impl AsRawFd for ChildStdout {
 }
 
 /// What a child writes as its errors.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::future::poll_fn;
+/// use tourbillon::process::{ChildStderr, Command, Stdio};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let mut command = Command::new("sh");
+/// command.args(["-c", "echo no such gear >&2"]).stderr(Stdio::piped());
+/// let mut child = command.spawn()?;
+/// let mut stderr: ChildStderr = child.stderr.take().expect("it is piped");
+/// let mut text = vec![0; 2];
+/// assert_eq!(stderr.read(&mut text[..1]).await?, 1);
+/// assert_eq!(poll_fn(|cx| stderr.poll_read(cx, &mut text[1..])).await?, 1);
+/// stderr.read_to_end(&mut text).await?;
+/// assert_eq!(text, b"no such gear\n");
+/// child.wait().await?;
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct ChildStderr(ChildStdout);
 
@@ -315,6 +421,24 @@ impl ChildStderr {
     /// # Errors
     ///
     /// When the kernel's poll or the pipe refuses the change.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::process::{Command, Stdio};
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let mut complains = Command::new("sh");
+    /// complains.args(["-c", "echo no such gear >&2"]).stderr(Stdio::piped());
+    /// let mut first = complains.spawn()?;
+    /// let errors = first.stderr.take().expect("it is piped").into_stdio()?;
+    /// let count = Command::new("grep").args(["-c", "gear"]).stdin(errors).output().await?;
+    /// assert_eq!(count.stdout, b"1\n");
+    /// first.wait().await?;
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn into_stdio(self) -> io::Result<Stdio> {
         self.0.into_stdio()
     }
