@@ -165,6 +165,26 @@ impl<T> Channel<T> {
 
 /// The end that sends. When the last clone is dropped the channel is closed,
 /// and receivers get what is left.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::{spawn, sync::channel};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let (sender, receiver) = channel::bounded(2);
+/// for number in 1..=3 {
+///     let sender = sender.clone();
+///     spawn(async move { sender.send(number).await }).detach();
+/// }
+/// assert!(sender.is_empty() && sender.len() == 0 && sender.capacity() == Some(2));
+/// drop(sender);
+/// assert_eq!(receiver.recv().await, Some(1));
+/// # });
+/// # Ok(())
+/// # }
+/// ```
 pub struct Sender<T> {
     channel: Rc<Channel<T>>,
     /// That of `poll_send`.
@@ -230,6 +250,24 @@ impl<T> Sender<T> {
     /// # Errors
     ///
     /// Gives the value back if the channel is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::sync::channel;
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let (mut sender, receiver) = channel::bounded(1);
+    /// let mut value = Some(7);
+    /// std::future::poll_fn(|cx| sender.poll_send(cx, &mut value)).await.unwrap();
+    /// assert_eq!(value, None);
+    /// sender.close();
+    /// assert!(sender.is_closed() && sender.send(8).await.is_err());
+    /// assert_eq!(receiver.recv().await, Some(7));
+    /// # });
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn poll_send(
         &mut self,
         cx: &mut Context<'_>,
@@ -309,6 +347,21 @@ impl<T> Drop for Sender<T> {
 /// The end that receives. Clones share the values: each goes to one of them.
 /// When the last clone is dropped the channel is closed, and the values that
 /// are left are dropped.
+///
+/// # Examples
+///
+/// No more orders, but those that came are served:
+///
+/// ```
+/// use tourbillon::sync::channel;
+///
+/// let (sender, receiver) = channel::bounded(8);
+/// sender.try_send("tea").unwrap();
+/// receiver.close();
+/// assert!(receiver.is_closed() && sender.try_send("toast").is_err());
+/// assert!(!receiver.is_empty() && receiver.len() == 1 && receiver.capacity() == Some(8));
+/// assert_eq!(receiver.try_recv(), Ok("tea"));
+/// ```
 pub struct Receiver<T> {
     channel: Rc<Channel<T>>,
     /// That of `poll_recv`.

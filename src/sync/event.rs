@@ -48,6 +48,16 @@ impl Event {
 
     /// Clears the flag: whoever waits from now on waits for the next
     /// [`set`](Self::set).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tourbillon::sync::Event;
+    /// let may_run = Event::new();
+    /// may_run.set();
+    /// may_run.clear(); // a pause, until it is set again
+    /// assert!(!may_run.is_set());
+    /// ```
     pub fn clear(&self) {
         self.is_set.set(false);
     }

@@ -53,6 +53,15 @@ impl<T> Mutex<T> {
     }
 
     /// Gives the value back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tourbillon::sync::Mutex;
+    /// let mut log = Mutex::new(vec!["begins"]);
+    /// log.get_mut().push("ends"); // nobody can hold it: no lock
+    /// assert_eq!(log.into_inner(), ["begins", "ends"]);
+    /// ```
     pub fn into_inner(self) -> T {
         self.value.into_inner()
     }
@@ -71,6 +80,18 @@ impl<T: ?Sized> Mutex<T> {
     }
 
     /// Takes the lock if nobody holds it or waits for it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tourbillon::sync::Mutex;
+    /// let printer = Mutex::new(0);
+    /// let mut job = printer.try_lock().expect("nobody prints");
+    /// *job += 1;
+    /// assert!(printer.try_lock().is_none());
+    /// drop(job);
+    /// assert_eq!(printer.try_lock().as_deref(), Some(&1));
+    /// ```
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         match self.turn.try_acquire() {
             Ok(permit) => Some(self.guard(permit)),
@@ -108,6 +129,27 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
 }
 
 /// The value of a [`Mutex`], which is unlocked when this is dropped.
+///
+/// # Examples
+///
+/// For a function that must be called with the lock held:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::sync::{Mutex, MutexGuard};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// fn withdraw(account: &mut MutexGuard<'_, u32>, amount: u32) {
+///     **account -= amount;
+/// }
+///
+/// let account = Mutex::new(100);
+/// withdraw(&mut account.lock().await, 30);
+/// assert_eq!(*account.lock().await, 70);
+/// # });
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "the mutex is unlocked when the guard is dropped"]
 pub struct MutexGuard<'a, T: ?Sized> {
     // Released before the permit is, since a waker may take the lock at once.

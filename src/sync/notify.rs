@@ -105,6 +105,28 @@ impl fmt::Debug for Notify {
 
 /// The future of [`Notify::notified`]. Once it is ready it may be polled
 /// again, and waits anew.
+///
+/// # Examples
+///
+/// Made before a look, so that no news comes between the two:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::cell::Cell;
+/// use tourbillon::sync::{Notified, Notify};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let (is_done, news) = (Cell::new(false), Notify::new());
+/// let notified: Notified<'_> = news.notified();
+/// if !is_done.get() {
+///     is_done.set(true); // as others may, before this waits
+///     news.notify_all();
+///     notified.await;
+/// }
+/// # });
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a future does nothing until it is awaited"]
 pub struct Notified<'a> {
     notify: &'a Notify,

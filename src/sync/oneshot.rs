@@ -104,6 +104,29 @@ impl Seat {
 
 /// The end that sends. Dropping it without sending is an end as well: the
 /// receiver gets an error.
+///
+/// # Examples
+///
+/// A question with a way to answer it:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::{spawn, sync::oneshot};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// fn look_up(name: &str, answer: oneshot::Sender<usize>) {
+///     if !answer.is_closed() {
+///         let _not_wanted_any_more = answer.send(name.len());
+///     }
+/// }
+///
+/// let (answer, answered) = oneshot::channel();
+/// spawn(async { look_up("tourbillon", answer) }).detach();
+/// assert_eq!(answered.await, Ok(10));
+/// # });
+/// # Ok(())
+/// # }
+/// ```
 pub struct Sender<T>(Rc<Slot<T>>);
 
 impl<T> Sender<T> {
@@ -152,6 +175,31 @@ impl<T> Sender<T> {
     }
 
     /// Polls for what [`closed`](Self::closed) waits for.
+    ///
+    /// # Examples
+    ///
+    /// Work that ends when nobody wants its result:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::sync::oneshot;
+    /// use std::future::poll_fn;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let (mut sender, receiver) = oneshot::channel::<u64>();
+    /// tourbillon::spawn(async { drop(receiver) }).detach();
+    /// let mut sum = 0_u64;
+    /// poll_fn(|cx| {
+    ///     sum += 1;
+    ///     cx.waker().wake_by_ref();
+    ///     sender.poll_closed(cx)
+    /// })
+    /// .await;
+    /// assert!(sum > 1);
+    /// # });
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.0.sender.poll(cx, || self.is_closed().then_some(()))
     }
@@ -175,6 +223,26 @@ impl<T> Drop for Sender<T> {
 ///
 /// Dropping it closes the channel; a value that was sent is dropped. Awaiting
 /// `&mut receiver` and giving up loses nothing.
+///
+/// # Examples
+///
+/// With a limit on the time, after which a late answer still counts:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::time::Duration;
+/// use tourbillon::{sync::oneshot, timeout};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let (sender, mut receiver) = oneshot::channel();
+/// assert!(timeout(Duration::from_millis(1), &mut receiver).await.is_err());
+/// sender.send("late").unwrap();
+/// receiver.close(); // no other would be taken now
+/// assert_eq!(receiver.try_recv(), Ok("late"));
+/// # });
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a future does nothing until it is awaited"]
 pub struct Receiver<T>(Rc<Slot<T>>);
 

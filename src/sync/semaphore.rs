@@ -69,6 +69,21 @@ impl Semaphore {
     /// # Panics
     ///
     /// When there would be more than `usize::MAX`.
+    ///
+    /// # Examples
+    ///
+    /// More workers, more work at a time:
+    ///
+    /// ```
+    /// # use tourbillon::sync::Semaphore;
+    /// let slots = Semaphore::new(1);
+    /// slots.add_permits(2);
+    /// let two = slots.try_acquire_many(2).unwrap();
+    /// assert_eq!(slots.available_permits(), 1);
+    /// drop(two);
+    /// assert_eq!(slots.available_permits(), 3);
+    /// assert!(!slots.is_closed());
+    /// ```
     pub fn add_permits(&self, count: usize) {
         let has_place = self.available.get().checked_add(count).is_some();
         assert!(has_place, "a semaphore has at most usize::MAX permits");
@@ -237,6 +252,23 @@ impl fmt::Debug for Semaphore {
 }
 
 /// The future of [`Semaphore::acquire`] and [`Semaphore::acquire_many`].
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::sync::{Acquire, Semaphore};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let doors = Semaphore::new(1);
+/// let next: Acquire<'_> = doors.acquire(); // stands in line when it is polled
+/// let first = doors.acquire().await.unwrap();
+/// drop(first);
+/// assert!(next.await.is_ok());
+/// # });
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a future does nothing until it is awaited"]
 pub struct Acquire<'a> {
     semaphore: &'a Semaphore,
@@ -273,6 +305,25 @@ impl fmt::Debug for Acquire<'_> {
 }
 
 /// Permits of a [`Semaphore`], given back when this is dropped.
+///
+/// # Examples
+///
+/// A connection that broke does not go back to the pool:
+///
+/// ```
+/// use tourbillon::sync::{Semaphore, SemaphorePermit};
+///
+/// fn give_back(connection: SemaphorePermit<'_>, is_broken: bool) {
+///     if is_broken {
+///         connection.forget();
+///     }
+/// }
+///
+/// let pool = Semaphore::new(2);
+/// give_back(pool.try_acquire().unwrap(), false);
+/// give_back(pool.try_acquire().unwrap(), true);
+/// assert_eq!(pool.available_permits(), 1);
+/// ```
 #[derive(Debug)]
 #[must_use = "the permit is given back when it is dropped"]
 pub struct SemaphorePermit<'a> {
@@ -295,6 +346,29 @@ impl Drop for SemaphorePermit<'_> {
 
 /// One permit of a [`Semaphore`] that is kept alive by it; given back when
 /// this is dropped.
+///
+/// # Examples
+///
+/// It can go where a borrow cannot, such as into a task:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use std::rc::Rc;
+/// use tourbillon::{spawn, sync::OwnedSemaphorePermit, sync::Semaphore};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// async fn work(slot: OwnedSemaphorePermit) {
+///     slot.forget(); // ... and this one is never given back
+/// }
+///
+/// let slots = Rc::new(Semaphore::new(2));
+/// let slot = Rc::clone(&slots).acquire_owned().await.unwrap();
+/// spawn(work(slot)).await.unwrap();
+/// assert_eq!(slots.available_permits(), 1);
+/// # });
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "the permit is given back when it is dropped"]
 pub struct OwnedSemaphorePermit(Option<Rc<Semaphore>>);

@@ -86,6 +86,27 @@ impl Deadline {
 
     /// Moves it to another point in time. To a later one that is a store; to
     /// a sooner one it wakes the tasks that are limited by it.
+    ///
+    /// # Examples
+    ///
+    /// Sooner than it was, by somebody else:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::{spawn, task::Deadline};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let tonight = Instant::now() + Duration::from_secs(36_000);
+    /// let deadline = Deadline::at(tonight);
+    /// assert_eq!(deadline.deadline(), Some(tonight));
+    /// let impatient = deadline.clone();
+    /// spawn(async move { impatient.reset(Instant::now()) }).detach();
+    /// assert!(deadline.limit(std::future::pending::<()>()).await.is_err());
+    /// # });
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn reset(&self, deadline: Instant) {
         self.move_to(Some(deadline));
     }

@@ -59,6 +59,33 @@ pub struct TaskGroup<T, E> {
 }
 
 /// Spawns into a [`TaskGroup`] from elsewhere, such as from its children.
+///
+/// # Examples
+///
+/// A crawler: each page that is found is one more child.
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::task::{GroupSpawner, TaskGroup};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// fn visit(page: u32, more: GroupSpawner<u32, String>) {
+///     let others = more.clone();
+///     more.spawn(async move {
+///         for link in [2 * page, 2 * page + 1].into_iter().filter(|link| *link < 8) {
+///             visit(link, others.clone());
+///         }
+///         Ok(page)
+///     });
+/// }
+///
+/// let group = TaskGroup::new();
+/// visit(1, group.spawner());
+/// assert_eq!(group.join().await.unwrap(), [1, 2, 3, 4, 5, 6, 7]);
+/// # });
+/// # Ok(())
+/// # }
+/// ```
 pub struct GroupSpawner<T, E>(Rc<Group<T, E>>);
 
 struct Group<T, E> {
@@ -118,6 +145,23 @@ impl<T: 'static, E: 'static> TaskGroup<T, E> {
     }
 
     /// Aborts all children, and takes no more. `join` then fails.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::task::TaskGroup;
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let group = TaskGroup::<(), String>::new();
+    /// group.spawn(std::future::pending());
+    /// assert!(group.len() == 1 && !group.is_empty());
+    /// group.cancel();
+    /// assert!(!group.spawn(async { Ok(()) }), "none is taken any more");
+    /// assert!(group.join().await.unwrap_err().failures.is_empty());
+    /// # });
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn cancel(&self) {
         self.group().close();
     }
@@ -315,6 +359,26 @@ impl<T: 'static, E: 'static> Drop for Report<T, E> {
 }
 
 /// How a child of a group has failed.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::task::{Failure, TaskGroup};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let group = TaskGroup::<(), &str>::new();
+/// group.spawn(async { Err("no such gear") });
+/// for failure in group.join().await.unwrap_err().failures {
+///     match failure {
+///         Failure::Error(error) => assert_eq!(error, "no such gear"),
+///         Failure::Lost(panic) => std::panic::resume_unwind(panic.into_panic().unwrap()),
+///     }
+/// }
+/// # });
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub enum Failure<E> {
     /// It gave this error.
@@ -333,6 +397,24 @@ impl<E: fmt::Display> fmt::Display for Failure<E> {
 }
 
 /// What went wrong in a [`TaskGroup`].
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::task::{GroupError, TaskGroup};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let group = TaskGroup::<(), &str>::new();
+/// group.spawn(std::future::pending());
+/// group.spawn(async { Err("no such gear") });
+/// let error: GroupError<&str> = group.join().await.unwrap_err();
+/// assert_eq!(error.failures.len(), 1);
+/// assert_eq!(error.to_string(), "a task of the group failed: no such gear");
+/// # });
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct GroupError<E> {
     /// Every failure: first the errors, in the order they came, then the

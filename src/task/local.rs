@@ -84,6 +84,33 @@ impl<T: 'static> TaskLocal<T> {
     }
 
     /// Calls `look` with the value in force, or with `None`.
+    ///
+    /// # Examples
+    ///
+    /// A value that cannot be copied:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::task::TaskLocal;
+    /// use std::cell::RefCell;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// static TRACE: TaskLocal<RefCell<Vec<&str>>> = TaskLocal::new();
+    ///
+    /// fn note(step: &'static str) {
+    ///     TRACE.with(|trace| trace.expect("within a scope").borrow_mut().push(step));
+    /// }
+    ///
+    /// let seen = TRACE.scope(RefCell::default(), async {
+    ///     note("wound");
+    ///     note("ticking");
+    ///     TRACE.with(|trace| trace.map(RefCell::take))
+    /// });
+    /// assert_eq!(seen.await, Some(vec!["wound", "ticking"]));
+    /// # });
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn with<R>(&'static self, look: impl FnOnce(Option<&T>) -> R) -> R {
         let key = self.key();
         let found = CONTEXT.with_borrow(|context| {
@@ -122,6 +149,27 @@ impl<T: 'static> fmt::Debug for TaskLocal<T> {
 /// # Cancellation
 ///
 /// Dropping it drops `future`.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::spawn;
+/// use tourbillon::task::{TaskLocal, inherit};
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// static USER: TaskLocal<&str> = TaskLocal::new();
+///
+/// USER.scope("Ada", async {
+///     let child = spawn(inherit(async { USER.get() }));
+///     let stranger = spawn(async { USER.get() });
+///     assert_eq!((child.await.unwrap(), stranger.await.unwrap()), (Some("Ada"), None));
+/// })
+/// .await;
+/// # });
+/// # Ok(())
+/// # }
+/// ```
 pub fn inherit<F: Future>(future: F) -> impl Future<Output = F::Output> {
     let mut seen = Vec::<(usize, Rc<dyn Any>)>::new();
     CONTEXT.with_borrow(|context| {
