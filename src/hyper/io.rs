@@ -47,6 +47,23 @@ impl<T> HyperIo<T> {
     }
 
     /// The stream, to change its options.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::hyper::HyperIo;
+    /// # use tourbillon::net::{TcpListener, TcpStream};
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// # let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let stream = TcpStream::connect(listener.local_addr()?).await?;
+    /// let mut io = HyperIo::new(stream);
+    /// io.get_mut().set_nodelay(true)?;
+    /// assert!(io.into_inner().nodelay()?);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn get_mut(&mut self) -> &mut T {
         &mut self.0
     }

@@ -75,6 +75,23 @@ impl Signals {
     }
 
     /// Polls for what [`recv`](Self::recv) waits for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// # use tourbillon::signal::{Signal, Signals};
+    /// use std::future::poll_fn;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let mut signals = Signals::new(&[Signal::User1])?;
+    /// # let id = std::process::id().to_string();
+    /// # std::process::Command::new("kill").args(["-USR1", &id]).status()?;
+    /// assert_eq!(poll_fn(|cx| signals.poll_recv(cx)).await?, Signal::User1);
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Signal>> {
         loop {
             if let Some(signal) = self.pipe.read()? {

@@ -45,6 +45,29 @@ pub fn stdin() -> io::Result<Stdin> {
 /// first, and other code that reads by it waits in turn.
 ///
 /// It is `Send`.
+///
+/// # Examples
+///
+/// A password and what follows it, of whatever size:
+///
+/// ```no_run
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::Stdin;
+///
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// async fn input(stdin: &mut Stdin) -> std::io::Result<(String, Vec<u8>)> {
+///     let password = stdin.next_line().await?.unwrap_or_default();
+///     let mut rest = Vec::new();
+///     stdin.read_to_end(&mut rest).await?;
+///     Ok((password, rest))
+/// }
+///
+/// let (_password, rest) = input(&mut tourbillon::stdin()?).await?;
+/// println!("{} bytes", rest.len());
+/// # Ok(())
+/// # })
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Stdin {
     _private: (),
@@ -122,6 +145,24 @@ impl Stdin {
     }
 
     /// Polls for what [`next_line`](Self::next_line) waits for.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # fn main() -> std::io::Result<()> {
+    /// use std::future::poll_fn;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let mut stdin = tourbillon::stdin()?;
+    /// let mut buf = [0; 64];
+    /// let name = poll_fn(|cx| stdin.poll_line(cx)).await?;
+    /// let count = poll_fn(|cx| stdin.poll_read(cx, &mut buf)).await?;
+    /// let more = stdin.read(&mut buf[count..]).await?;
+    /// println!("{name:?}, and {count} and {more} bytes");
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn poll_line(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Option<String>>> {
         Input::poll(cx.waker(), |input| {
             let found = input.bytes.iter().position(|&byte| byte == b'\n');

@@ -31,6 +31,16 @@ use super::pending::Pending;
 use super::socket::{check, set_nonblocking};
 
 /// A signal that a program may want to hear of.
+///
+/// # Examples
+///
+/// ```
+/// use tourbillon::signal::Signal;
+///
+/// let line = format!("ending: {} has come", Signal::Terminate.name());
+/// assert_eq!(line, "ending: SIGTERM has come");
+/// assert_eq!(Signal::Interrupt.number(), 2);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Signal {

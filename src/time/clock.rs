@@ -90,6 +90,18 @@ impl Clock {
     }
 
     /// Returns the moment at which `tick` begins, or `None` if an [`Instant`] cannot hold it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use tourbillon::time::ManualClock;
+    /// let clock = ManualClock::new().clock();
+    /// let then = clock.now() + Duration::from_micros(1500);
+    /// assert!(clock.is_manual());
+    /// assert_eq!((clock.ticks_passed(then), clock.tick_for(then)), (1, 2));
+    /// assert!(clock.instant_at(2).unwrap() >= then);
+    /// ```
     #[inline]
     pub fn instant_at(&self, tick: u64) -> Option<Instant> {
         self.origin.checked_add(Duration::from_millis(tick))

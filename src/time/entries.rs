@@ -16,6 +16,18 @@ const _: () = assert!(size_of::<Entry<[u64; 3]>>() < 64);
 ///
 /// Once the timer fired or was cancelled the key is stale for ever: it finds nothing, even when
 /// another timer has taken its memory.
+///
+/// # Examples
+///
+/// ```
+/// use tourbillon::time::{TimerKey, Wheel};
+///
+/// let mut wheel = Wheel::new();
+/// let tea: TimerKey = wheel.insert(180_000, "tea");
+/// assert_eq!(wheel.cancel(tea), Some("tea"));
+/// let toast = wheel.insert(60_000, "toast"); // where the other was
+/// assert_eq!((wheel.cancel(tea), wheel.cancel(toast)), (None, Some("toast")));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TimerKey {
     index: u32,

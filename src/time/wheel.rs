@@ -174,6 +174,22 @@ impl<T> Wheel<T> {
     /// Removes all timers and appends their values to `into`, in no order to rely on.
     ///
     /// For a shutdown: all keys are stale afterwards, and the wheel can be used again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tourbillon::time::Wheel;
+    /// let mut wheel = Wheel::new();
+    /// let tea = wheel.insert(180_000, "tea");
+    /// assert!(wheel.next_deadline().unwrap() <= 180_000);
+    /// assert_eq!(wheel.deadline(tea), Some(180_000));
+    /// *wheel.get_mut(tea).unwrap() = "coffee";
+    /// assert_eq!(wheel.len(), 1);
+    ///
+    /// let mut left = Vec::new();
+    /// wheel.drain_all(&mut left);
+    /// assert!(left == ["coffee"] && wheel.is_empty());
+    /// ```
     pub fn drain_all(&mut self, into: &mut Vec<T>) {
         self.levels = Levels::new();
         self.overdue = List::EMPTY;
