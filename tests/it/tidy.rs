@@ -11,6 +11,7 @@ use std::path::Path;
 mod form;
 mod pages;
 mod rooms;
+mod shown;
 mod source;
 
 /// Texts by file name, relative to the crate root, with `/` between folders.
@@ -27,7 +28,7 @@ const PAGES: [&str; 4] = [
 /// A rule: the faults it finds in the files, one line each.
 pub(crate) type Check = fn(&Files) -> Vec<String>;
 
-const CHECKS: [Check; 15] = [
+const CHECKS: [Check; 16] = [
     rooms::imports,
     rooms::doors,
     rooms::unsafe_places,
@@ -43,6 +44,7 @@ const CHECKS: [Check; 15] = [
     pages::examples,
     pages::invariants,
     pages::readme,
+    shown::examples,
 ];
 
 #[test]

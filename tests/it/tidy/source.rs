@@ -142,7 +142,7 @@ fn test_items(code: &str) -> Vec<Range<usize>> {
 }
 
 /// The end of an item: its `;`, the `}` of its body, or the `,` of a field or an arm.
-fn item_end(code: &str, start: usize) -> usize {
+pub(super) fn item_end(code: &str, start: usize) -> usize {
     const ITEMS: [&str; 10] = [
         "mod", "fn", "impl", "use", "struct", "enum", "trait", "type", "const", "static",
     ];
@@ -222,7 +222,7 @@ pub(super) fn word<'a>(text: &'a str, word: &'a str) -> impl Iterator<Item = usi
     places.filter(move |&at| (at == 0 || ends(at - 1)) && ends(at + word.len()))
 }
 
-fn first_word(text: &str) -> &str {
+pub(super) fn first_word(text: &str) -> &str {
     let end = text.bytes().position(|byte| !is_word(byte));
     &text[..end.unwrap_or(text.len())]
 }
