@@ -17,10 +17,11 @@ use crate::runtime::{Parts, current, enter, wake_quietly};
 /// the others.
 ///
 /// Every child gives a `Result`. When one gives an error or panics, the rest
-/// are aborted in the next turn, so that those which fail at the same time are
-/// heard as well; [`join`](TaskGroup::join) waits until all have ended, and
-/// then returns every result or every failure. When the group is dropped
-/// instead, its children are dropped there and then.
+/// are aborted in the next turn: those that fail in the same turn are heard as
+/// well, and any that were ready may be, or may not if the turn was cut short.
+/// [`join`](TaskGroup::join) waits until all have ended, and then returns every
+/// result or every failure. When the group is dropped instead, its children
+/// are dropped there and then.
 ///
 /// The results are kept until `join`. For an endless series of tasks, as the
 /// connections of a server, let each give `()` and keep its failure to
