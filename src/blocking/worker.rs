@@ -4,8 +4,8 @@
 //! whether anybody will come for the new job without asking a thread:
 //!
 //! ```text
-//!   started ──▶ arriving ──── a job ────▶ running ⟲ done, the next, deliver
-//!                 ▲  │ ◀─ none, deliver ─────┘
+//!   started ──▶ arriving ──── a job ────▶ running
+//!                 ▲  │ ◀─ done, deliver ─────┘
 //!                 │  └─ no job ─▶ idle ── keep-alive over, or closed ──▶ left
 //!                 │                │ a submit rings for one of them
 //!                 └── wakes up ─ called
@@ -44,7 +44,7 @@ pub(super) struct Ledger {
     /// Workers that sleep although the bell has rung for them. Which of the sleepers wakes up does
     /// not matter: the first to do so takes the call.
     pub(super) called: usize,
-    /// Workers awake without a job: just started, or delivering. They look at the lanes next.
+    /// Workers awake between two jobs: just started, or delivering. They look at the lanes next.
     pub(super) arriving: usize,
     pub(super) closed: bool,
     /// Whether the system refused the last thread asked for, so that the log says so once and not
@@ -96,7 +96,7 @@ impl Workshop {
         loop {
             if let Some(job) = ledger.start_next() {
                 drop(ledger);
-                self.run_from(job);
+                self.run(job);
                 ledger = self.lock();
                 ledger.arriving -= 1;
             } else if let Some(called) = self.wait_for_call(ledger) {
@@ -107,32 +107,30 @@ impl Workshop {
         }
     }
 
-    /// Runs a job and those that wait behind it, and delivers their keys.
-    fn run_from(&self, first: QueuedJob) {
-        let mut next = Some(first);
-        while let Some(job) = next {
-            let QueuedJob {
-                key,
-                lane,
-                name,
-                place,
-                work,
-            } = job;
-            // The call consumes the work: on return its captured values and its share of the
-            // outcome slot are gone.
-            contain(work, || {
-                log::error!("blocking job `{name}` from {place} panicked outside of its outcome")
-            });
+    /// Runs one job and delivers its key.
+    fn run(&self, job: QueuedJob) {
+        let QueuedJob {
+            key,
+            lane,
+            name,
+            place,
+            work,
+        } = job;
+        // The call consumes the work: on return its captured values and its share of the outcome
+        // slot are gone.
+        contain(work, || {
+            log::error!("blocking job `{name}` from {place} panicked outside of its outcome")
+        });
 
-            // The worker has its next job, or counts as arriving, before the loop hears of the
-            // result. A loop that answers with a job then leaves it to this worker, where it would
-            // otherwise ring for another one or start a thread.
-            next = self.lock().finish(key, lane);
-            contain(
-                || (self.deliver)(key),
-                || log::error!("blocking job `{name}` from {place}: its delivery panicked"),
-            );
-        }
+        // The worker counts as arriving before the loop hears of the result. A loop that answers
+        // with the next job then leaves it to this worker, where it would otherwise ring for
+        // another one or start a thread. It takes no job before it has delivered, although that
+        // would spare a lock: whoever delivers may be slow, and who waits could be cancelled yet.
+        self.lock().finish(key, lane);
+        contain(
+            || (self.deliver)(key),
+            || log::error!("blocking job `{name}` from {place}: its delivery panicked"),
+        );
     }
 
     /// Sleeps until called; `None` if the worker has left the pool instead.
@@ -198,16 +196,13 @@ impl Ledger {
         Some(job)
     }
 
-    /// Takes note of the end of a job, and takes the next.
-    fn finish(&mut self, key: JobKey, lane: Lane) -> Option<QueuedJob> {
+    fn finish(&mut self, key: JobKey, lane: Lane) {
         let at = self.running.iter().position(|job| job.key == key);
         self.running
             .swap_remove(at.expect("a job runs until its worker finishes it"));
         self.running_slow -= usize::from(lane == Lane::Slow);
+        self.arriving += 1;
         self.finished += 1;
-        let next = self.start_next();
-        self.arriving += usize::from(next.is_none());
-        next
     }
 }
 

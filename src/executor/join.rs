@@ -87,6 +87,10 @@ impl<T> JoinCell<T> {
 /// [`cancel_on_drop`](Self::cancel_on_drop) for the other choice. It is not
 /// `Send`: the result never leaves the loop's thread.
 ///
+/// The result is that of the future's last poll. What panics afterwards, when
+/// the finished future is dropped, is logged and counted, and takes nothing
+/// from it.
+///
 /// # Cancellation
 ///
 /// Awaiting it and giving up loses nothing: the task runs on, and the handle

@@ -347,13 +347,16 @@ impl Executor {
         // dropped, even turn the loop.
         let replaced = record.waiting.replace(Some(cx.waker().clone()));
         drop((before, replaced));
+        if self.lives(ticket) {
+            return Poll::Pending;
+        }
+        // It has ended meanwhile, perhaps before it was known whom to wake.
+        // That waker may panic: only then is the outcome taken.
+        drop(record.waiting.take());
         let Some(outcome) = record.outcome.take() else {
             return Poll::Pending;
         };
-        // It has ended meanwhile, perhaps before it was known whom to wake.
-        let own = record.waiting.take();
         self.let_go(ticket);
-        drop(own);
         Poll::Ready(outcome)
     }
 

@@ -59,8 +59,7 @@ impl Callbacks {
         file: impl FnOnce(u32) -> TimerKey,
     ) -> (u32, TimerKey) {
         let entry = self.timed.vacant_entry();
-        // There are no more of them than timers, and of those fewer than 2^32.
-        let place = entry.key() as u32;
+        let place = u32::try_from(entry.key()).expect("2^32 callbacks fit into no memory");
         let timer = file(place);
         entry.insert(Timed { timer, callback });
         (place, timer)

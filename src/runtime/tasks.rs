@@ -73,7 +73,7 @@ pub enum TaskEventKind {
     PollBegins,
     /// It was polled, and has not panicked.
     PollEnds,
-    /// Its future gave an output, and is gone.
+    /// Its future gave an output, and has been dropped.
     Finished,
     /// It panicked.
     Panicked,

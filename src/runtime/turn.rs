@@ -74,11 +74,17 @@ impl Parts {
         self.timers_may_be_due.set(false);
         let mut batch = self.due.take();
         self.wheel.borrow_mut().expire(self.tick.get(), &mut batch);
-        for due in batch.drain(..) {
+        // All callbacks first: a waker may be foreign, and cancel the timer of
+        // a callback that is due, and file another, which gets its place.
+        for due in &batch {
+            if let Due::Call(place) = due {
+                self.callbacks.borrow_mut().push_due(*place);
+            }
             count(&self.counts.timers_fired);
-            match due {
-                Due::Wake(waker) => self.wake(waker),
-                Due::Call(place) => self.callbacks.borrow_mut().push_due(place),
+        }
+        for due in batch.drain(..) {
+            if let Due::Wake(waker) = due {
+                self.wake(waker);
             }
         }
         self.due.set(batch);
@@ -343,12 +349,12 @@ impl Parts {
     /// The future goes first: whoever is told of the end finds released what
     /// the task held.
     fn end(&self, ticket: Ticket, future: TaskFuture, outcome: Outcome) {
-        self.tell(TaskEventKind::of_end(&outcome), ticket);
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(future))) {
             let info = self.executor.info(ticket).map(|info| info.to_string());
             let who = info.as_deref().unwrap_or("a task");
             self.note_panic(&format_args!("dropping what {who} held"), payload);
         }
+        self.tell(TaskEventKind::of_end(&outcome), ticket);
         let left = self.executor.retire(ticket, outcome);
         if let Some(waker) = left.waiting {
             self.wake(waker);

@@ -377,6 +377,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             return;
         }
         let mut left = LINGER_BYTES_MAX;
+        self.made_progress();
         self.wait(|connection, cx| connection.poll_linger(&mut left, cx))
             .await;
     }

@@ -21,8 +21,9 @@ use crate::runtime::wake_quietly;
 /// parent may be dropped before its children, who then hear of the parent's
 /// parent. Dropping a token does not cancel it; a [`DropGuard`] does.
 ///
-/// A token costs one allocation, given back when its last clone is dropped,
-/// however long its parent lives: a server may make a child per connection.
+/// Making a token costs one allocation, and the first to wait for it another.
+/// Both are given back when its last clone is dropped, however long its parent
+/// lives: a server may make a child per connection.
 /// (One that several children outlive is kept until one of them is left.)
 /// Making and dropping a token takes constant time, cancelling it a step for
 /// each token below.
@@ -167,8 +168,14 @@ impl CancellationToken {
     /// assert!(token.is_cancelled());
     /// ```
     pub fn cancel(&self) {
-        if !self.is_cancelled() {
-            self.0.cancel().into_iter().for_each(wake_quietly);
+        if self.is_cancelled() {
+            return;
+        }
+        let (wakers, parent) = self.0.cancel();
+        wakers.into_iter().for_each(wake_quietly);
+        // Last, as it may panic.
+        if let Some(parent) = parent {
+            parent.retire();
         }
     }
 
@@ -291,16 +298,17 @@ impl CancellationToken {
     /// # }
     /// ```
     pub async fn run_until_cancelled<F: Future>(&self, future: F) -> Option<F::Output> {
-        let mut cancelled = self.cancelled();
-        if self.is_cancelled() {
-            // At the cost of an operation: a loop around this must end too.
-            cancelled.await;
-            return None;
-        }
+        // No await before this: the future would be held once more.
         let mut future = pin!(future);
-        poll_fn(|cx| match future.as_mut().poll(cx) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending => Pin::new(&mut cancelled).poll(cx).map(|()| None),
+        let mut cancelled = self.cancelled();
+        let mut has_begun = false;
+        poll_fn(|cx| {
+            // Waiting costs an operation: a loop around this must end too.
+            has_begun |= !self.is_cancelled();
+            if has_begun && let Poll::Ready(output) = future.as_mut().poll(cx) {
+                return Poll::Ready(Some(output));
+            }
+            Pin::new(&mut cancelled).poll(cx).map(|()| None)
         })
         .await
     }

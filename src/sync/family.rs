@@ -85,8 +85,10 @@ impl Node {
     }
 
     /// Ends this node and all below it, and takes them apart. Returns who
-    /// waited: generation after generation, each in the order of birth.
-    pub(super) fn cancel(self: &Rc<Self>) -> Vec<Waker> {
+    /// waited: generation after generation, each in the order of birth; and
+    /// the parent, which may have to [retire](Self::retire) when they are
+    /// woken.
+    pub(super) fn cancel(self: &Rc<Self>) -> (Vec<Waker>, Option<Rc<Node>>) {
         let mut wakers = Vec::new();
         let parent = self.give_place_to(None);
         let mut family = vec![Rc::clone(self)];
@@ -104,16 +106,14 @@ impl Node {
             }
             at += 1;
         }
-        // Last, as this may drop a node: with it go the wakers of futures
-        // that were forgotten, and they may use any token.
-        if let Some(parent) = parent {
-            parent.retire();
-        }
-        wakers
+        (wakers, parent)
     }
 
     /// Leaves the tree, if no token holds it and no two children need it.
-    fn retire(&self) {
+    ///
+    /// This may drop nodes, and with them the wakers of futures that were
+    /// forgotten: they may use any token, and panic.
+    pub(super) fn retire(&self) {
         if self.tokens.get() > 0 {
             return;
         }

@@ -35,8 +35,9 @@ impl Pending {
         }
     }
 
-    /// Begins for a new listener, which is given nothing that has come before. `drain` empties the
-    /// pipe and tells whether anything was in it; if it fails, nothing has begun.
+    /// Begins for a new listener, which is given nothing of handlers that have ended before; one
+    /// that is late may still leave it a signal. `drain` empties the pipe and tells whether
+    /// anything was in it; if it fails, nothing has begun.
     pub(super) fn listen(
         &self,
         wanted: u32,

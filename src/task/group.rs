@@ -17,8 +17,10 @@ use crate::runtime::{Parts, current, enter, wake_quietly};
 /// the others.
 ///
 /// Every child gives a `Result`. When one gives an error or panics, the rest
-/// are aborted in the next turn: those that fail in the same turn are heard as
-/// well, and any that were ready may be, or may not if the turn was cut short.
+/// are aborted at the start of the next turn, so those that fail later in the
+/// same turn are heard as well. But a turn polls a hundred tasks or so, or for
+/// 100 us: a child that was ready, and whose poll was left to the next turn, is
+/// aborted unheard.
 /// [`join`](TaskGroup::join) waits until all have ended, and then returns every
 /// result or every failure. When the group is dropped instead, its children
 /// are dropped there and then.
@@ -280,7 +282,7 @@ impl<T: 'static, E: 'static> Group<T, E> {
         self.abort_all();
     }
 
-    /// The same, once what is ready in this turn has run.
+    /// The same, when this turn has ended.
     fn close_soon(self: &Rc<Self>) {
         if !self.closed.replace(true) {
             let group = Rc::clone(self);

@@ -164,7 +164,8 @@ fn asleep_in_the_os(output: &Output) {
         panic!("{}", output.text);
     };
     assert_eq!(bytes, 8.0);
-    assert!(asked < 100.0 && time >= 800.0, "{}", output.text);
+    // Its clock may start a moment after the peer's.
+    assert!(asked < 100.0 && time >= 600.0, "{}", output.text);
     assert!(share < 20.0, "asleep, at {share} % of a CPU");
     assert!(output.count("turns ") < 100.0, "{}", output.text);
     let [bytes, asked_busy, _, _, share_busy] = numbers(output.line("busy twin"))[..] else {

@@ -2,7 +2,7 @@
 
 mod cancellation;
 mod generations;
-mod hostile;
+pub(crate) mod hostile;
 mod mischief;
 
 use std::cell::{Cell, RefCell};

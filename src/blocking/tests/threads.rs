@@ -46,6 +46,34 @@ fn a_loop_that_answers_a_delivery_with_the_next_job_uses_one_thread() {
     assert_eq!(pool.stats().started, 1);
 }
 
+/// Who delivers may be slow, and then a job that it had taken could neither run nor be cancelled.
+#[test]
+fn a_worker_takes_no_job_before_it_has_delivered_the_last() {
+    let (sender, delivered) = channel();
+    let (open, gate) = channel::<()>();
+    let gate = Mutex::new(gate);
+    let deliver = move |key| {
+        sender.send(key).unwrap();
+        if key == JobKey(1) {
+            let _ = gate.lock().unwrap().recv();
+        }
+    };
+    let pool = Pool::new(workers(2), "test".to_owned(), Arc::new(deliver));
+    let first = occupy(&pool, 1, Lane::Normal);
+    let second = occupy(&pool, 2, Lane::Normal);
+    submit(&pool, 3, Lane::Normal, || ());
+    let fourth = submit(&pool, 4, Lane::Normal, || unreachable!("cancelled"));
+    drop(first);
+    assert_eq!(delivered.recv_timeout(PATIENCE), Ok(JobKey(1)));
+    assert!(pool.cancel(fourth).is_some(), "nobody has taken it");
+    assert_eq!(pool.stats().queued, 1);
+    drop(second);
+    for key in [2, 3] {
+        assert_eq!(delivered.recv_timeout(PATIENCE), Ok(JobKey(key)));
+    }
+    drop(open);
+}
+
 /// A pool whose threads the returned switch refuses.
 fn refusing_pool(workers_max: usize) -> (Pool, Receiver<JobKey>, Arc<AtomicBool>) {
     let refuse = Arc::new(AtomicBool::new(true));

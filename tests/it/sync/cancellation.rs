@@ -202,6 +202,31 @@ fn all_are_cancelled_before_the_first_is_woken_and_parents_come_first() {
     TOKENS.take();
 }
 
+/// A future that was forgotten keeps a waker in a token that nobody holds. The tree lets go of that
+/// token, and the waker panics.
+#[test]
+fn a_waker_that_panics_when_it_is_dropped_costs_nobody_their_wake() {
+    within(|| {
+        let root = CancellationToken::new();
+        let fork = root.child_token();
+        let [first, second] = [fork.child_token(), fork.child_token()];
+        let bomb = Foreign::waker(|| (), || panic!("a waker that is dropped"));
+        let mut forgotten = fork.cancelled();
+        assert!(poll(&mut forgotten, &bomb).is_pending());
+        std::mem::forget(forgotten);
+        drop((fork, bomb));
+
+        let heard = Foreign::counting();
+        let waker = Waker::from(Arc::clone(&heard));
+        let mut waits = first.cancelled();
+        assert!(poll(&mut waits, &waker).is_pending());
+        assert!(caught(|| first.cancel()).is_err(), "the waker was to panic");
+        assert_eq!(heard.count(), 1);
+        assert!(poll(&mut waits, &waker).is_ready());
+        drop(second);
+    });
+}
+
 #[test]
 fn a_waker_that_panics_costs_nobody_below_their_wake() {
     within(|| {

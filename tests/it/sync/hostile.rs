@@ -16,7 +16,7 @@ use crate::support::{Foreign, collect_logs, logged_here, within};
 
 /// When a waker runs code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Moment {
+pub(crate) enum Moment {
     Clone,
     Wake,
     Drop,
@@ -24,10 +24,10 @@ pub(super) enum Moment {
     Value,
 }
 
-pub(super) type Act = Rc<dyn Fn(Moment)>;
+pub(crate) type Act = Rc<dyn Fn(Moment)>;
 
 thread_local! {
-    pub(super) static ACT: RefCell<Option<Act>> = const { RefCell::new(None) };
+    pub(crate) static ACT: RefCell<Option<Act>> = const { RefCell::new(None) };
     /// Wakers that are alive.
     pub(super) static WAKERS: Cell<i64> = const { Cell::new(0) };
 }
@@ -53,7 +53,7 @@ fn once_at(moment: Moment, act: impl FnOnce() + 'static) {
 
 /// A waker that acts whenever it is cloned, woken or dropped. It owns nothing.
 #[allow(unsafe_code)]
-pub(super) fn hostile() -> Waker {
+pub(crate) fn hostile() -> Waker {
     static TABLE: RawWakerVTable = RawWakerVTable::new(
         |_| {
             act(Moment::Clone);

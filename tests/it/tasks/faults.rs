@@ -10,10 +10,15 @@ use std::time::{Duration, Instant};
 use tourbillon::process::Command;
 use tourbillon::sync::channel;
 use tourbillon::task::{Deadline, GroupSpawner, TaskGroup, TaskLocal, inherit};
-use tourbillon::{Runtime, TaskEventKind, sleep, spawn, spawn_blocking, yield_now};
+use tourbillon::time::ManualClock;
+use tourbillon::{
+    Runtime, TaskEvent, TaskEventKind, Timer, call_later, sleep, spawn, spawn_blocking, timeout,
+    yield_now,
+};
 
 use super::HOUR;
 use crate::support::{BLOWS_UP, Foreign, OnDrop, caught, collect_logs, within};
+use crate::sync::hostile::{ACT, Moment, hostile};
 
 const ZERO: Option<Duration> = Some(Duration::ZERO);
 
@@ -211,5 +216,121 @@ fn a_child_that_ends_while_it_is_dropped_does_no_harm() {
                 drop(child);
             }
         });
+    });
+}
+
+/// The place of a task was let go before the waker of its handle was dropped. That one panicked,
+/// the handle believed to hold the place still, and let go of the next task's.
+#[test]
+fn a_handle_whose_waker_panics_lets_go_of_its_place_once() {
+    within(|| {
+        let rt = Rc::new(RefCell::new(Runtime::new().unwrap()));
+        let mut handle = rt.borrow().spawn(async { 1 });
+        let (turning, is_turned) = (Rc::clone(&rt), Cell::new(false));
+        ACT.set(Some(Rc::new(move |moment| match moment {
+            // The task ends when its handle has looked, and has not said whom to wake.
+            Moment::Clone if !is_turned.replace(true) => {
+                turning.borrow_mut().turn(ZERO).unwrap();
+            }
+            Moment::Drop => {
+                ACT.set(None);
+                panic!("a waker that is dropped");
+            }
+            _ => {}
+        })));
+        let waker = hostile();
+        let polled = caught(|| Pin::new(&mut handle).poll(&mut Context::from_waker(&waker)));
+        assert!(polled.is_err(), "its own waker was to panic");
+
+        let stranger = rt.borrow().spawn(async { "a stranger's" });
+        let ends = Pin::new(&mut handle).poll(&mut Context::from_waker(&waker));
+        assert!(
+            matches!(ends, Poll::Ready(Ok(1))),
+            "nothing was lost by the panic"
+        );
+        drop(handle);
+        let other = rt.borrow().spawn(async { "another's" });
+        assert_ne!(stranger.id(), other.id(), "two tasks in one place");
+        rt.borrow_mut().block_on(async {
+            assert_eq!(
+                timeout(HOUR, stranger).await.unwrap().unwrap(),
+                "a stranger's"
+            );
+            assert_eq!(timeout(HOUR, other).await.unwrap().unwrap(), "another's");
+        });
+    });
+}
+
+thread_local! {
+    static DUE: RefCell<Option<Timer>> = const { RefCell::new(None) };
+}
+
+/// The new timer got the place of the cancelled one, which was about to be called.
+#[test]
+fn a_timer_that_takes_the_place_of_a_due_one_waits_for_its_own_time() {
+    within(|| {
+        let clock = ManualClock::new();
+        let mut rt = Runtime::builder().manual_clock(&clock).build().unwrap();
+        let _entered = rt.enter();
+        let renew = || {
+            let Some(due) = DUE.take() else { return };
+            assert!(due.cancel(), "it was not called yet");
+            let early = || panic!("an hour early");
+            DUE.set(Some(call_later(HOUR, early)));
+        };
+        let waker = Foreign::waker(renew, || ());
+        let mut sleep = pin!(sleep(Duration::from_millis(5)));
+        let polled = sleep.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
+        DUE.set(Some(call_later(Duration::from_millis(8), || {
+            panic!("it was cancelled")
+        })));
+        clock.advance(Duration::from_millis(10));
+        rt.run_until_stalled().unwrap();
+        assert_eq!((rt.stats().panics, rt.stats().callbacks), (0, 0));
+        assert!(DUE.take().unwrap().cancel(), "it waits");
+    });
+}
+
+/// A future of no `async` block, which holds what it was given until it is dropped.
+struct Holds<T>(T);
+
+impl<T: Unpin> Future for Holds<T> {
+    type Output = u8;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<u8> {
+        Poll::Ready(1)
+    }
+}
+
+/// The hook heard of the end, and what the task had held was still there.
+#[test]
+fn whoever_hears_of_an_end_finds_released_what_the_task_held() {
+    within(|| {
+        let held = Rc::new(());
+        let (looks, seen) = (Rc::downgrade(&held), Rc::new(RefCell::new(Vec::new())));
+        let sees = Rc::clone(&seen);
+        let hook = move |event: &TaskEvent| {
+            let there = looks.strong_count() > 0;
+            sees.borrow_mut().push((event.kind, there));
+        };
+        let mut rt = Runtime::builder().on_task_event(hook).build().unwrap();
+        rt.spawn(Holds(held)).detach();
+        rt.run_until_stalled().unwrap();
+        assert_eq!(
+            seen.borrow().last(),
+            Some(&(TaskEventKind::Finished, false))
+        );
+    });
+}
+
+#[test]
+fn what_panics_when_a_finished_future_is_dropped_costs_nobody_its_result() {
+    within(|| {
+        collect_logs();
+        let mut rt = Runtime::new().unwrap();
+        let result = rt.block_on(async { spawn(Holds(OnDrop(|| panic!("in its drop")))).await });
+        assert_eq!(result.unwrap(), 1);
+        assert_eq!(rt.stats().panics, 1);
     });
 }
