@@ -135,6 +135,10 @@ impl<H: Handler> Server<H> {
     ///
     /// When the lifespan's startup fails, the address cannot be listened on,
     /// or the signals cannot be taken.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future drops the hook that runs, and nothing listens.
     pub async fn startup(&mut self) -> Result<SocketAddr, ServeError> {
         log::info!("Started server process [{}]", process::id());
         if let Some(hooks) = &mut self.hooks {
@@ -292,6 +296,12 @@ impl<H: Handler> Server<H> {
     /// # Errors
     ///
     /// When the lifespan's shutdown fails.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future leaves out the steps that are left: the listener is
+    /// closed, the connections end as their clients do, and the lifespan's
+    /// shutdown does not run, or is dropped where it is.
     pub async fn shutdown(mut self) -> Result<(), ServeError> {
         drain::shutdown(&mut self).await
     }

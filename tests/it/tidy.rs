@@ -28,7 +28,7 @@ const PAGES: [&str; 4] = [
 /// A rule: the faults it finds in the files, one line each.
 pub(crate) type Check = fn(&Files) -> Vec<String>;
 
-const CHECKS: [Check; 16] = [
+const CHECKS: [Check; 17] = [
     rooms::imports,
     rooms::doors,
     rooms::unsafe_places,
@@ -40,6 +40,7 @@ const CHECKS: [Check; 16] = [
     form::macros,
     form::leftovers,
     form::unwraps,
+    form::cancellations,
     pages::code_map,
     pages::examples,
     pages::invariants,

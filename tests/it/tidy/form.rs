@@ -103,6 +103,22 @@ pub(super) fn unwraps(files: &Files) -> Vec<String> {
     faults
 }
 
+/// Every public `async fn` says what dropping its future does.
+pub(super) fn cancellations(files: &Files) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (name, text) in rust(files).filter(|(name, _)| name.starts_with("src/")) {
+        let mut is_told = false;
+        for (at, line) in text.lines().map(str::trim_start).enumerate() {
+            if line.starts_with("pub async fn ") && !is_told {
+                faults.push(format!("{name}:{}: does not say # Cancellation", at + 1));
+            }
+            let is_head = line.starts_with("///") || line.starts_with("#[");
+            is_told = line == "/// # Cancellation" || is_told && is_head;
+        }
+    }
+    faults
+}
+
 #[test]
 fn long_files_functions_and_lines_are_found() {
     let body = "\n".repeat(FUNCTION_LINES_MAX - 1);
@@ -184,4 +200,14 @@ fn macros_leftovers_and_unwraps_are_found() {
         &[("src/a.rs", "\n\nx.unwrap();")],
         &["src/a.rs:3: .unwrap()"],
     );
+}
+
+#[test]
+fn an_async_fn_that_does_not_say_what_a_drop_does_is_found() {
+    let told = "/// Waits.\n///\n/// # Cancellation\n///\n/// None.\n#[inline]\n";
+    let good = format!("{told}pub async fn a() {{}}\nasync fn b() {{}}\n");
+    finds(cancellations, &[("src/a.rs", &good)], &[]);
+    let fault = "src/a.rs:9: does not say # Cancellation";
+    let bad = format!("{good}    pub async fn c() {{}}");
+    finds(cancellations, &[("src/a.rs", &bad)], &[fault]);
 }
