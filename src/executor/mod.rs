@@ -28,7 +28,7 @@ mod join;
 pub use info::{TaskId, TaskInfo, TaskState};
 pub use join::{CancelOnDrop, JoinError, JoinHandle};
 pub(crate) use join::{JoinCell, panic_text};
-pub(crate) use tasks::{CheckedOut, Executor, Outcome, TaskFuture};
+pub(crate) use tasks::{CheckedOut, Executor, Outcome, Seat, TaskFuture};
 pub(crate) use ticket::Ticket;
 pub(crate) use waker::{Entered, Registration, enter, register, waker};
 

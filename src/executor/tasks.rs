@@ -117,15 +117,30 @@ pub(crate) struct Left {
 }
 
 /// What the next ready slot holds.
-pub(crate) enum CheckedOut {
+pub(crate) enum CheckedOut<'a> {
     /// The future that `block_on` holds.
     Root(Ticket),
     /// A future to poll, then to check in or to retire.
-    Task(Ticket, TaskFuture),
+    Task(Ticket, TaskFuture, Seat<'a>),
     /// A future to drop, then to retire.
     Aborted(Ticket, TaskFuture),
     /// The task was gone already: its wake came late.
     Vacant,
+}
+
+/// Where a future is checked in that was polled and is pending. Places never
+/// move, so it need not be looked up again.
+#[derive(Clone, Copy)]
+pub(crate) struct Seat<'a>(&'a Cell<Option<TaskFuture>>);
+
+impl Seat<'_> {
+    #[inline]
+    pub(crate) fn check_in(self, future: TaskFuture) {
+        let before = self.0.replace(Some(future));
+        debug_assert!(before.is_none(), "a slot is kept while its future is out");
+        // Forgotten only so that no code is made for dropping it.
+        mem::forget(before);
+    }
 }
 
 impl Executor {
@@ -262,7 +277,7 @@ impl Executor {
 
     /// Takes out what the next queued slot holds.
     #[inline]
-    pub(crate) fn check_out(&self) -> CheckedOut {
+    pub(crate) fn check_out(&self) -> CheckedOut<'_> {
         let Some(next) = self.tasks.pop() else {
             return CheckedOut::Vacant;
         };
@@ -274,7 +289,7 @@ impl Executor {
             }
             Some(future) => {
                 task.polls.set(task.polls.get().wrapping_add(1));
-                CheckedOut::Task(ticket(), future)
+                CheckedOut::Task(ticket(), future, Seat(&task.future))
             }
             None if next.slot == ROOT => CheckedOut::Root(ticket()),
             None => {
@@ -286,13 +301,10 @@ impl Executor {
         }
     }
 
-    /// Puts a future back that was polled and is pending.
-    #[inline]
-    pub(crate) fn check_in(&self, ticket: Ticket, future: TaskFuture) {
-        let before = self.tasks.value(ticket.slot()).future.replace(Some(future));
-        debug_assert!(before.is_none(), "a slot is kept while its future is out");
-        // Forgotten only so that no code is made for dropping it.
-        mem::forget(before);
+    /// The seat of a task that lives, for tests that keep its future long.
+    #[cfg(test)]
+    pub(super) fn seat(&self, ticket: Ticket) -> Seat<'_> {
+        Seat(&self.tasks.value(ticket.slot()).future)
     }
 
     /// Ends a task whose future is gone: its wakers reach nobody from now on.

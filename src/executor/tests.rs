@@ -53,11 +53,11 @@ impl World {
         let mut polls = 0;
         for _ in 0..self.executor.begin_batch() {
             match self.executor.check_out() {
-                CheckedOut::Task(ticket, mut future) => {
+                CheckedOut::Task(ticket, mut future, seat) => {
                     polls += 1;
                     let waker = waker(ticket);
                     match future.as_mut().poll_boxed(&mut Context::from_waker(&waker)) {
-                        Poll::Pending => self.executor.check_in(ticket, future),
+                        Poll::Pending => seat.check_in(future),
                         Poll::Ready(output) => self.end(ticket, future, Ok(output)),
                     }
                 }
@@ -83,8 +83,8 @@ impl World {
     /// The ticket of the next task in the queue, which stays pending.
     fn first_ticket(&self) -> Ticket {
         match self.executor.check_out() {
-            CheckedOut::Task(ticket, future) => {
-                self.executor.check_in(ticket, future);
+            CheckedOut::Task(ticket, future, seat) => {
+                seat.check_in(future);
                 ticket
             }
             _ => panic!("the first in the queue is no task"),

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use super::callbacks::{Callback, CallbackKind};
 use super::parts::{Due, Parts, Post, count};
 use super::tasks::TaskEventKind;
-use crate::executor::{self, CheckedOut, JoinError, Outcome, TaskFuture, Ticket, panic_text};
+use crate::executor::{self, CheckedOut, JoinError, Outcome, Seat, TaskFuture, Ticket, panic_text};
 
 /// While work waits, the kernel is asked after this many calls and polls, and
 /// not at every turn: a task that wakes itself polls in some 20 ns, and
@@ -169,7 +169,9 @@ impl Parts {
         while let Some(stretch) = self.next_stretch(batch) {
             for _ in 0..stretch {
                 match self.executor.check_out() {
-                    CheckedOut::Task(ticket, future) => self.poll(ticket, future, polled),
+                    CheckedOut::Task(ticket, future, seat) => {
+                        self.poll(ticket, future, seat, polled);
+                    }
                     CheckedOut::Aborted(ticket, future) => self.drop_aborted(ticket, future),
                     CheckedOut::Root(ticket) => self.poll_root(ticket, root.as_deref_mut()),
                     CheckedOut::Vacant => {}
@@ -317,7 +319,7 @@ impl Parts {
 
     /// Polls a task. If it panics, its future is left in `polled`.
     #[inline]
-    fn poll(&self, ticket: Ticket, future: TaskFuture, polled: &mut Option<(Ticket, TaskFuture)>) {
+    fn poll(&self, ticket: Ticket, future: TaskFuture, seat: Seat<'_>, polled: &mut Polled) {
         count(&self.counts.polls);
         self.renew_budget();
         self.tell(TaskEventKind::PollBegins, ticket);
@@ -331,7 +333,7 @@ impl Parts {
         };
         self.tell(TaskEventKind::PollEnds, ticket);
         match poll {
-            Poll::Pending => self.executor.check_in(ticket, future),
+            Poll::Pending => seat.check_in(future),
             Poll::Ready(output) => self.end(ticket, future, Ok(output)),
         }
     }

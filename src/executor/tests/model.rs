@@ -188,7 +188,7 @@ impl Model {
         assert_eq!(self.world.executor.begin_batch(), self.queue.len());
         let out = self.world.executor.check_out();
         let expected = match (&out, self.shuffled) {
-            (CheckedOut::Task(ticket, _) | CheckedOut::Aborted(ticket, _), true) => {
+            (CheckedOut::Task(ticket, ..) | CheckedOut::Aborted(ticket, _), true) => {
                 let at = self.queue.iter().position(|queued| queued == ticket);
                 at.map(|at| self.queue.remove(at).unwrap())
             }
@@ -211,7 +211,7 @@ impl Model {
             task.filter(|task| task.ticket == queued)
         });
         match (out, task) {
-            (CheckedOut::Task(ticket, mut future), Some(task)) => {
+            (CheckedOut::Task(ticket, mut future, _), Some(task)) => {
                 assert_eq!(ticket, task.ticket, "seed {seed}");
                 assert!(!task.aborting && task.out.is_none(), "seed {seed}");
                 let polls = task.script.polls.get();
@@ -262,7 +262,7 @@ impl Model {
         let task = self.live.get_mut(&slot).unwrap();
         let mut future = task.out.take().unwrap();
         if !ends {
-            self.world.executor.check_in(task.ticket, future);
+            self.world.executor.seat(task.ticket).check_in(future);
             return;
         }
         task.script.finishes.set(true);
@@ -366,7 +366,7 @@ impl Model {
             .collect();
         for (ticket, future) in outs {
             if let Some(future) = future {
-                self.world.executor.check_in(ticket, future);
+                self.world.executor.seat(ticket).check_in(future);
             }
         }
         let left = self.world.executor.take_all();
@@ -382,7 +382,7 @@ impl Model {
     }
 }
 
-fn kind(out: &CheckedOut) -> &'static str {
+fn kind(out: &CheckedOut<'_>) -> &'static str {
     match out {
         CheckedOut::Root(_) => "root",
         CheckedOut::Task(..) => "task",
