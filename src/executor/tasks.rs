@@ -356,15 +356,15 @@ impl Executor {
             return Poll::Pending;
         }
         // A foreign waker may run code when it is cloned and when it is
-        // dropped, even turn the loop.
-        let replaced = record.waiting.replace(Some(cx.waker().clone()));
-        drop((before, replaced));
+        // dropped, even turn the loop, and panic: so nothing is filed or
+        // taken before the last of that.
+        drop(before);
+        let own = cx.waker().clone();
         if self.lives(ticket) {
+            record.waiting.set(Some(own));
             return Poll::Pending;
         }
-        // It has ended meanwhile, perhaps before it was known whom to wake.
-        // That waker may panic: only then is the outcome taken.
-        drop(record.waiting.take());
+        drop(own);
         let Some(outcome) = record.outcome.take() else {
             return Poll::Pending;
         };

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use super::waiters::budgeted;
-use crate::runtime::wake_quietly;
+use crate::runtime::{drop_quietly, wake_quietly};
 
 pub use super::error::{RecvError, TryRecvError};
 
@@ -81,7 +81,9 @@ impl Seat {
     }
 
     fn leave(&self) {
-        drop(self.0.take());
+        if let Some(waker) = self.0.take() {
+            drop_quietly(waker);
+        }
     }
 
     fn wake(&self) {

@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use slab::Slab;
 
-use crate::runtime::{try_current, wake_quietly};
+use crate::runtime::{drop_quietly, try_current, wake_quietly};
 
 /// A first-in, first-out line, which one may leave from its middle.
 #[derive(Default)]
@@ -78,6 +78,8 @@ impl Waiters {
             }
             let waker = cx.waker().clone();
             if let Some(seen) = self.look(place, cx.waker(), &settle) {
+                // What was settled, a permit maybe, is nobody's if this unwinds.
+                drop_quietly(waker);
                 return seen;
             }
             let replaced = self.0.borrow_mut().line_up(place, wants, waker);
@@ -138,8 +140,11 @@ impl Waiters {
     pub(super) fn leave(&self, place: &Place) -> Option<usize> {
         let key = place.0.take()?;
         let waiter = self.0.borrow_mut().leave(key)?;
-        let chosen = waiter.waker.is_none();
-        Some(if chosen { waiter.wants } else { 0 })
+        let Some(waker) = waiter.waker else {
+            return Some(waiter.wants);
+        };
+        drop_quietly(waker);
+        Some(0)
     }
 
     /// How many are in line.

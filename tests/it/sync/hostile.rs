@@ -29,7 +29,9 @@ pub(crate) type Act = Rc<dyn Fn(Moment)>;
 thread_local! {
     pub(crate) static ACT: RefCell<Option<Act>> = const { RefCell::new(None) };
     /// Wakers that are alive.
-    pub(super) static WAKERS: Cell<i64> = const { Cell::new(0) };
+    pub(crate) static WAKERS: Cell<i64> = const { Cell::new(0) };
+    /// How often they were woken, by number.
+    pub(crate) static WOKEN: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
 }
 
 pub(super) fn act(moment: Moment) {
@@ -52,28 +54,51 @@ fn once_at(moment: Moment, act: impl FnOnce() + 'static) {
 }
 
 /// A waker that acts whenever it is cloned, woken or dropped. It owns nothing.
-#[allow(unsafe_code)]
 pub(crate) fn hostile() -> Waker {
+    hostile_as(0)
+}
+
+/// The same with a number, under which it is known [how often it was woken](woken).
+#[allow(unsafe_code)]
+pub(crate) fn hostile_as(number: usize) -> Waker {
     static TABLE: RawWakerVTable = RawWakerVTable::new(
-        |_| {
+        |number| {
             act(Moment::Clone);
             WAKERS.set(WAKERS.get() + 1);
-            RawWaker::new(std::ptr::null(), &TABLE)
+            RawWaker::new(number, &TABLE)
         },
-        |_| {
+        |number| {
             WAKERS.set(WAKERS.get() - 1);
+            note_wake(number.addr());
             act(Moment::Wake);
             act(Moment::Drop);
         },
-        |_| act(Moment::Wake),
+        |number| {
+            note_wake(number.addr());
+            act(Moment::Wake);
+        },
         |_| {
             WAKERS.set(WAKERS.get() - 1);
             act(Moment::Drop);
         },
     );
     WAKERS.set(WAKERS.get() + 1);
-    // SAFETY: the pointer is never used, and what the functions use belongs to the thread.
-    unsafe { Waker::from_raw(RawWaker::new(std::ptr::null(), &TABLE)) }
+    let word = std::ptr::without_provenance(number);
+    // SAFETY: the pointer is but a number, and what the functions use belongs to the thread.
+    unsafe { Waker::from_raw(RawWaker::new(word, &TABLE)) }
+}
+
+fn note_wake(number: usize) {
+    WOKEN.with_borrow_mut(|woken| {
+        let needed = woken.len().max(number + 1);
+        woken.resize(needed, 0);
+        woken[number] += 1;
+    });
+}
+
+/// How often wakers of this number were woken, whether they panicked or not.
+pub(crate) fn woken(number: usize) -> u32 {
+    WOKEN.with_borrow(|woken| woken.get(number).copied().unwrap_or(0))
 }
 
 pub(super) type Wait = Pin<Box<dyn Future<Output = ()>>>;
@@ -332,6 +357,49 @@ fn a_waker_that_panics_harms_nobody_else() {
                 .count(),
             2
         );
+    });
+}
+
+/// A permit that was taken was nobody's, a wait that was given up held up those behind it, and the
+/// other end of a oneshot was not told: each time the waker panicked first.
+#[test]
+fn a_waker_that_panics_when_it_is_dropped_takes_nothing_with_it() {
+    within(|| {
+        collect_logs();
+        let semaphore = Rc::new(Semaphore::new(0));
+        let gives = Rc::clone(&semaphore);
+        let waker = hostile();
+        ACT.set(Some(Rc::new(move |moment| match moment {
+            Moment::Clone => gives.add_permits(1),
+            Moment::Drop => panic!("a waker that is dropped"),
+            _ => {}
+        })));
+        let polled = begin(&mut Box::pin(semaphore.acquire()), &waker);
+        ACT.set(None);
+        drop(polled);
+        assert_eq!(semaphore.available_permits(), 1);
+
+        let bomb = || Foreign::waker(|| (), || panic!("a waker that is dropped"));
+        let counts = Foreign::counting();
+        let counting = Waker::from(Arc::clone(&counts));
+        let (mut two, mut one) = (
+            Box::pin(semaphore.acquire_many(2)),
+            Box::pin(semaphore.acquire()),
+        );
+        assert!(
+            two.as_mut()
+                .poll(&mut Context::from_waker(&bomb()))
+                .is_pending()
+        );
+        assert!(begin(&mut one, &counting).is_pending());
+        drop(two);
+        assert!(counts.count() == 1 && begin(&mut one, &counting).is_ready());
+
+        let (sender, mut receiver) = oneshot::channel::<()>();
+        let polled = Pin::new(&mut receiver).poll(&mut Context::from_waker(&bomb()));
+        assert!(polled.is_pending());
+        drop(receiver);
+        assert!(sender.is_closed());
     });
 }
 

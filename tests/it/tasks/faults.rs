@@ -18,7 +18,7 @@ use tourbillon::{
 
 use super::HOUR;
 use crate::support::{BLOWS_UP, Foreign, OnDrop, caught, collect_logs, within};
-use crate::sync::hostile::{ACT, Moment, hostile};
+use crate::sync::hostile::{ACT, Moment, WAKERS, hostile};
 
 const ZERO: Option<Duration> = Some(Duration::ZERO);
 
@@ -258,6 +258,32 @@ fn a_handle_whose_waker_panics_lets_go_of_its_place_once() {
             );
             assert_eq!(timeout(HOUR, other).await.unwrap().unwrap(), "another's");
         });
+    });
+}
+
+/// The waker that it had before panicked, and its new one stayed in the place for the next task.
+#[test]
+fn a_handle_whose_old_waker_panics_leaves_no_waker_in_its_place() {
+    within(|| {
+        let rt = Rc::new(RefCell::new(Runtime::new().unwrap()));
+        let mut handle = rt.borrow().spawn(async { 1 });
+        let bomb = Foreign::waker(|| (), || panic!("a waker that is dropped"));
+        let polled = Pin::new(&mut handle).poll(&mut Context::from_waker(&bomb));
+        assert!(polled.is_pending());
+        drop(bomb);
+        let turning = Rc::clone(&rt);
+        ACT.set(Some(Rc::new(move |moment| {
+            if moment == Moment::Clone {
+                turning.borrow_mut().turn(ZERO).unwrap();
+            }
+        })));
+        let waker = hostile();
+        let polled = caught(|| Pin::new(&mut handle).poll(&mut Context::from_waker(&waker)));
+        assert!(polled.is_err(), "its old waker was to panic");
+        let ends = Pin::new(&mut handle).poll(&mut Context::from_waker(&waker));
+        ACT.set(None);
+        assert!(matches!(ends, Poll::Ready(Ok(1))));
+        assert_eq!(WAKERS.get(), 1, "who has the other?");
     });
 }
 
