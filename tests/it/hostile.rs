@@ -1,6 +1,9 @@
 //! Code that does all it may at the worst moment: in polls, in drops, in wakers, at the end.
 
+mod ledger;
 mod mischief;
+mod promises;
+mod world;
 
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};

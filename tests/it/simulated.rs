@@ -12,7 +12,6 @@
 //! The clock is moved by hand and the order of the ready queue is shuffled, so a world follows
 //! from its seed alone. `TOURBILLON_SEED=7` runs one, `TOURBILLON_SEEDS=100000` that many.
 
-use std::env;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -29,6 +28,7 @@ mod verdict;
 mod wire;
 mod world;
 
+use crate::support::number;
 use scene::Scene;
 use world::Tally;
 
@@ -40,13 +40,6 @@ const RECENT_MAX: usize = 40;
 
 #[test]
 fn every_seed_ends_well() {
-    let number = |name| {
-        let text = env::var(name).ok()?;
-        Some(
-            text.parse()
-                .unwrap_or_else(|_| panic!("{name}={text} is no number")),
-        )
-    };
     if let Some(seed) = number("TOURBILLON_SEED") {
         let tally = run(seed, usize::MAX);
         println!("seed {seed}: {tally:?}");

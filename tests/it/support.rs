@@ -138,6 +138,22 @@ impl Dice {
     }
 }
 
+/// The seeds of a test: `TOURBILLON_SEED=7` is one, `TOURBILLON_SEEDS=100000` that many, and
+/// without either there are `count`.
+pub(crate) fn seeds(count: u64) -> std::ops::Range<u64> {
+    if let Some(seed) = number("TOURBILLON_SEED") {
+        return seed..seed + 1;
+    }
+    0..number("TOURBILLON_SEEDS").unwrap_or(count)
+}
+
+/// A number from the environment.
+pub(crate) fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    let number = text.parse();
+    Some(number.unwrap_or_else(|_| panic!("{name}={text} is no number")))
+}
+
 /// A value whose drop must happen on the thread that made it.
 pub(crate) struct HomeGuard {
     home: ThreadId,
@@ -280,6 +296,14 @@ pub(crate) fn logged_here() -> Vec<String> {
         .filter(|(thread, _)| *thread == here)
         .map(|(_, line)| line.clone())
         .collect()
+}
+
+/// Takes away what this thread has logged so far.
+pub(crate) fn take_logged_here() -> Vec<String> {
+    let here = thread::current().id();
+    let mut records = RECORDS.lock().unwrap();
+    let taken = records.extract_if(.., |(thread, _)| *thread == here);
+    taken.map(|(_, line)| line).collect()
 }
 
 /// What any thread has logged with `word` in it.

@@ -1,10 +1,13 @@
 //! Everything at once, drawn from a seed: what is done in wakers and in drops is done again there.
+//!
+//! In half of the seeds wakers panic as well, now and then. Whatever they do, who has waited and
+//! need not wait any more has been woken.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Context;
+use std::task::{Context, Waker};
 
 use tourbillon::sync::channel::{Receiver, Sender};
 use tourbillon::sync::{
@@ -12,8 +15,8 @@ use tourbillon::sync::{
     channel, oneshot,
 };
 
-use super::hostile::{ACT, Moment, WAKERS, Wait, act, hostile};
-use crate::support::{Dice, collect_logs, logged_here, within};
+use super::hostile::{ACT, Moment, WAKERS, WOKEN, Wait, act, hostile, hostile_as, woken};
+use crate::support::{Dice, caught, collect_logs, hush, seeds, take_logged_here, text_of, within};
 
 /// What mischief is done with.
 #[derive(Default)]
@@ -25,21 +28,35 @@ struct Kit {
     permits: Vec<OwnedSemaphorePermit>,
     tokens: Vec<CancellationToken>,
     guards: Vec<DropGuard>,
-    waits: Vec<Wait>,
+    waits: Vec<Waiting>,
 }
+
+/// A wait that has been polled, and the number of its last waker.
+struct Waiting(Wait, usize);
 
 /// What all share, as long as a seed runs.
 struct Shared {
     kit: RefCell<Kit>,
     dice: RefCell<Dice>,
     left: Cell<u32>,
+    /// Whether wakers panic.
+    panics: bool,
+    wakers: Cell<usize>,
+    faults: RefCell<Vec<String>>,
     values: Rc<Cell<i64>>,
     semaphore: Rc<Semaphore>,
     event: Rc<Event>,
     notify: Rc<Notify>,
     barrier: Rc<Barrier>,
     mutex: Rc<Mutex<()>>,
-    done: RefCell<[u32; 4]>,
+    done: RefCell<Done>,
+}
+
+/// How often something was done at each moment, and how often something panicked.
+#[derive(Clone, Copy, Debug, Default)]
+struct Done {
+    acts: [u32; 4],
+    panics: [u32; 4],
 }
 
 /// A value that acts when it is dropped.
@@ -84,14 +101,32 @@ impl Shared {
     }
 
     fn act(&self, moment: Moment) {
-        let Some(left) = self.left.get().checked_sub(1) else {
-            return;
-        };
-        self.left.set(left);
-        self.done.borrow_mut()[moment as usize] += 1;
-        for _ in 0..=self.draw(3) {
-            self.one_act();
+        if let Some(left) = self.left.get().checked_sub(1) {
+            self.left.set(left);
+            self.done.borrow_mut().acts[moment as usize] += 1;
+            for _ in 0..=self.draw(3) {
+                self.contain(|| self.one_act());
+            }
         }
+        let may_panic = self.panics && moment != Moment::Value && !std::thread::panicking();
+        let one_in = if moment == Moment::Drop { 3 } else { 6 };
+        if may_panic && self.draw(one_in) == 0 {
+            self.done.borrow_mut().panics[moment as usize] += 1;
+            panic!("{MEANT} in {moment:?}");
+        }
+    }
+
+    /// Catches the panics of wakers. Any other is a fault.
+    fn contain<T>(&self, act: impl FnOnce() -> T) -> Option<T> {
+        let payload = match caught(act) {
+            Ok(done) => return Some(done),
+            Err(payload) => payload,
+        };
+        let text = text_of(&*payload);
+        if !text.starts_with(MEANT) {
+            self.faults.borrow_mut().push(format!("panicked: {text}"));
+        }
+        None
     }
 
     fn one_act(&self) {
@@ -133,7 +168,7 @@ impl Shared {
             14 => self.notify.notify_all(),
             15 => drop(self.take(|kit| &mut kit.waits)),
             16 => {
-                if let Some(wait) = self.take(|kit| &mut kit.waits) {
+                if let Some(Waiting(wait, ..)) = self.take(|kit| &mut kit.waits) {
                     self.poll(wait);
                 }
             }
@@ -144,8 +179,11 @@ impl Shared {
 
     /// Does something with a token, of which there is one at least.
     fn token(&self) {
-        let token = self.take(|kit| &mut kit.tokens).unwrap_or_default();
-        match self.draw(10) {
+        let token = self.take(|kit| &mut kit.tokens);
+        // All that come of one that is cancelled are: let there be others.
+        let token = token.filter(|token| !token.is_cancelled() || self.draw(2) == 0);
+        let token = token.unwrap_or_default();
+        match self.draw(13) {
             0..=2 => self.keep(token.child_token(), |kit| &mut kit.tokens),
             3 => self.keep(token.clone(), |kit| &mut kit.tokens),
             4 => return drop(token),
@@ -155,15 +193,10 @@ impl Shared {
                 Some(guard) => self.keep(guard.disarm(), |kit| &mut kit.tokens),
                 None => token.cancel(),
             },
-            7 => {
-                // Its waker stays in the line, and goes with the last of the tokens.
-                let waker = hostile();
-                let mut forgotten = token.cancelled();
-                let mut cx = Context::from_waker(&waker);
-                let _ = Pin::new(&mut forgotten).poll(&mut cx);
-                std::mem::forget(forgotten);
-            }
+            7 => Self::forget_wait(&token),
             8 => self.poll(Box::pin(token.clone().cancelled_owned())),
+            9 | 10 => self.fork(token.child_token()),
+            11 => token.cancel(),
             _ => {
                 let (event, raced) = (Rc::clone(&self.event), token.clone());
                 self.poll(Box::pin(async move {
@@ -174,9 +207,34 @@ impl Shared {
         self.keep(token, |kit| &mut kit.tokens);
     }
 
+    /// The waker of a forgotten wait stays in the line, and goes with the last of the tokens.
+    fn forget_wait(token: &CancellationToken) {
+        let waker = hostile();
+        let mut forgotten = token.cancelled();
+        let mut cx = Context::from_waker(&waker);
+        let _ = Pin::new(&mut forgotten).poll(&mut cx);
+        std::mem::forget(forgotten);
+    }
+
+    /// Has a token kept only by its children, for whom others wait, and with it a waker.
+    fn fork(&self, token: CancellationToken) {
+        let children = [(); 2].map(|()| token.child_token());
+        for child in &children {
+            self.poll(Box::pin(child.clone().cancelled_owned()));
+        }
+        self.contain(|| Self::forget_wait(&token));
+        self.contain(|| drop(token));
+        if self.draw(2) == 0 {
+            self.contain(|| children[0].cancel());
+        }
+        children
+            .into_iter()
+            .for_each(|child| self.keep(child, |kit| &mut kit.tokens));
+    }
+
     /// Begins to wait for something.
     fn wait(&self) {
-        match self.draw(8) {
+        match self.draw(9) {
             0 => {
                 let event = Rc::clone(&self.event);
                 self.poll(Box::pin(async move { event.wait().await }));
@@ -212,11 +270,18 @@ impl Shared {
                 }));
             }
             5 => {
+                // When this one gives up, those behind it may have their turn.
+                let semaphore = Rc::clone(&self.semaphore);
+                self.poll(Box::pin(async move {
+                    drop(semaphore.acquire_many(2).await.unwrap());
+                }));
+            }
+            6 => {
                 if let Some(receiver) = self.take(|kit| &mut kit.one_receivers) {
                     self.poll(Box::pin(async move { drop(receiver.await) }));
                 }
             }
-            6 => {
+            7 => {
                 if let Some(sender) = self.take(|kit| &mut kit.senders) {
                     self.keep(sender.clone(), |kit| &mut kit.senders);
                     let value = self.value();
@@ -236,23 +301,52 @@ impl Shared {
         }
     }
 
+    /// Polls a wait. One that panics has ended.
     fn poll(&self, mut wait: Wait) {
-        let waker = hostile();
-        if wait
-            .as_mut()
-            .poll(&mut Context::from_waker(&waker))
-            .is_pending()
-        {
-            self.keep(wait, |kit| &mut kit.waits);
+        let number = self.wakers.get() + 1;
+        self.wakers.set(number);
+        let waker = hostile_as(number);
+        let polled = self.contain(|| wait.as_mut().poll(&mut Context::from_waker(&waker)));
+        self.contain(|| drop(waker));
+        if polled.is_some_and(|polled| polled.is_pending()) {
+            self.keep(Waiting(wait, number), |kit| &mut kit.waits);
+        } else {
+            self.contain(|| drop(wait));
+        }
+    }
+
+    /// Whoever need not wait any more was woken.
+    fn check_waits(&self) {
+        let waits = std::mem::take(&mut self.kit.borrow_mut().waits);
+        for Waiting(mut wait, number) in waits {
+            let was_woken = woken(number) > 0;
+            let polled = wait.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            if polled.is_ready() && !was_woken {
+                let lost = format!("the wake of waker {number} was lost");
+                self.faults.borrow_mut().push(lost);
+            }
         }
     }
 }
 
-fn run_seed(seed: u64) -> [u32; 4] {
+/// How the panics of wakers begin.
+const MEANT: &str = "mischief";
+
+const SEEDS: u64 = 2000;
+
+/// What is done first, and how often more is done within: each may lead to several.
+const STEPS: u32 = 120;
+const ACTS: u32 = 10;
+
+fn run_seed(seed: u64) -> Done {
+    WOKEN.take();
     let shared = Rc::new(Shared {
         kit: RefCell::default(),
         dice: RefCell::new(Dice::new(seed + 1)),
-        left: Cell::new(300),
+        left: Cell::new(0),
+        panics: seed % 2 == 1,
+        wakers: Cell::new(0),
+        faults: RefCell::default(),
         values: Rc::default(),
         semaphore: Rc::new(Semaphore::new(2)),
         event: Rc::new(Event::new()),
@@ -264,33 +358,52 @@ fn run_seed(seed: u64) -> [u32; 4] {
     let acts = Rc::clone(&shared);
     ACT.set(Some(Rc::new(move |moment| acts.act(moment))));
     shared.channel();
-    for _ in 0..400 {
-        shared.one_act();
+    for _ in 0..STEPS {
+        shared.left.set(ACTS);
+        shared.contain(|| shared.one_act());
     }
     ACT.set(None);
+    shared.check_waits();
     drop(shared.kit.take());
-    assert_eq!(shared.values.get(), 0, "seed {seed}: a value leaked");
-    assert_eq!(WAKERS.get(), 0, "seed {seed}: a waker leaked");
-    assert_eq!(shared.semaphore.available_permits(), 2, "seed {seed}");
-    assert!(shared.mutex.try_lock().is_some(), "seed {seed}");
+    let mut faults = shared.faults.take();
+    faults.extend(unmeant(take_logged_here()));
+    let again = format!("see it again: TOURBILLON_SEED={seed} cargo test --test it sync::mischief");
+    assert_eq!(faults, [""; 0], "seed {seed}; {again}");
+    assert_eq!(shared.values.get(), 0, "a value leaked: {again}");
+    assert_eq!(WAKERS.get(), 0, "a waker leaked: {again}");
+    assert_eq!(shared.semaphore.available_permits(), 2, "{again}");
+    assert!(shared.mutex.try_lock().is_some(), "{again}");
     shared.done.take()
+}
+
+/// A borrow that was held panics; in a waker, that is logged.
+fn unmeant(lines: Vec<String>) -> impl Iterator<Item = String> {
+    let is_meant = |line: &String| line.contains(&format!("panicked: {MEANT} in"));
+    lines.into_iter().filter(move |line| !is_meant(line))
 }
 
 #[test]
 fn mischief_at_every_moment_leaves_nothing_behind() {
     within(|| {
         collect_logs();
-        let mut done = [0; 4];
-        for seed in 0..400 {
-            for (done, more) in done.iter_mut().zip(run_seed(seed)) {
-                *done += more;
+        hush(MEANT);
+        let (mut acts, mut panics) = ([0; 4], [0; 4]);
+        let seeds = seeds(SEEDS);
+        let are_many = seeds.end - seeds.start >= SEEDS;
+        for done in seeds.map(run_seed) {
+            for at in 0..4 {
+                acts[at] += done.acts[at];
+                panics[at] += done.panics[at];
             }
-            // A borrow that was held panics; in a waker, that is logged.
-            assert_eq!(logged_here(), [""; 0], "seed {seed}");
         }
         assert!(
-            done.iter().all(|&acts| acts > 1000),
-            "too little mischief: {done:?}"
+            !are_many || acts.iter().all(|&acts| acts > 1000),
+            "too little mischief: {acts:?}"
+        );
+        let [clones, wakes, drops, _] = panics;
+        assert!(
+            !are_many || clones.min(wakes).min(drops) > 100,
+            "too few panics: {panics:?}"
         );
     });
 }
