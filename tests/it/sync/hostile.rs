@@ -371,7 +371,7 @@ fn a_waker_that_panics_when_it_is_dropped_takes_nothing_with_it() {
         let waker = hostile();
         ACT.set(Some(Rc::new(move |moment| match moment {
             Moment::Clone => gives.add_permits(1),
-            Moment::Drop => panic!("a waker that is dropped"),
+            Moment::Drop if !std::thread::panicking() => panic!("a waker that is dropped"),
             _ => {}
         })));
         let polled = begin(&mut Box::pin(semaphore.acquire()), &waker);
