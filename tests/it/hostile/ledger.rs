@@ -76,7 +76,7 @@ impl Ledger {
         let given = given.as_ref().map(|value| value.number);
         (!is_right).then(|| {
             format!(
-                "task {number} ended with {end:?} (aborted: {is_aborted}), its handle gave {given:?}"
+                "task {number} ended: {end:?} (aborted: {is_aborted}); its handle gave {given:?}"
             )
         })
     }
