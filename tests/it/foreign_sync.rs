@@ -2,7 +2,7 @@
 //! from a plain thread, and between two loops.
 
 use std::cell::RefCell;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
@@ -13,6 +13,7 @@ use futures::future::{join_all, select_all};
 use futures::stream::{self, FuturesUnordered};
 use futures::{FutureExt, SinkExt, StreamExt, join, select};
 use tokio::sync as tokio_sync;
+use tokio_util::sync::CancellationToken;
 use tourbillon::{Runtime, interval, sleep, spawn, sync, yield_now};
 
 use crate::support::{block_on, within};
@@ -309,6 +310,21 @@ fn two_loops_share_the_locks_of_others() {
     };
     let other = locks.clone();
     two_loops(move || side(locks, 0), move || side(other, 1));
+}
+
+#[test]
+fn a_token_of_tokio_util_cancels_over_threads() {
+    let token = CancellationToken::new();
+    let (child, theirs) = (token.child_token(), token.clone());
+    two_loops(
+        move || async move {
+            let waits = spawn(async move { child.run_until_cancelled(pending::<()>()).await });
+            yield_now().await;
+            token.cancel();
+            assert_eq!(waits.await.unwrap(), None);
+        },
+        move || async move { theirs.cancelled().await },
+    );
 }
 
 #[test]
