@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tourbillon::Runtime;
 use tourbillon::time::ManualClock;
+use tourbillon::{JobHandle, Runtime};
 
 use super::ledger::{End, Held, Worker};
 use super::world::{MEANT, STEPS, Tally, World, ZERO};
@@ -81,7 +81,12 @@ impl World {
         self.worker.open.send(()).unwrap();
         let mut rt = self.rt.borrow_mut();
         let rt = rt.as_mut().unwrap();
-        turn_until(rt, || Arc::strong_count(&self.worker.held) == 1);
+        // The worker lets go of a job first, and then tells the runtime.
+        turn_until(rt, || {
+            let is_over = |held: &Held<JobHandle<usize>>| held.thing.is_finished();
+            let all_told = self.kit.borrow().jobs.iter().all(is_over);
+            all_told && Arc::strong_count(&self.worker.held) == 1
+        });
         for round in 0..100 {
             let wakers = std::mem::take(&mut self.kit.borrow_mut().wakers);
             wakers.into_iter().for_each(Waker::wake);
