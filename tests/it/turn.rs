@@ -9,6 +9,7 @@ use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tourbillon::time::ManualClock;
 use tourbillon::{Runtime, call_at, call_later, call_soon, sleep, spawn, yield_now};
 
 use crate::support::{DEADLINE, manual, turn_until, within};
@@ -302,7 +303,10 @@ fn a_turn_of_zero_never_sleeps_and_park_max_is_kept() {
 #[test]
 fn stop_ends_run_after_its_turn_and_once() {
     within(|| {
-        let mut rt = Runtime::new().unwrap();
+        // Its clock stands still: by a real one the turn might be cut short.
+        let clock = ManualClock::new();
+        let builder = Runtime::builder().manual_clock(&clock);
+        let mut rt = builder.auto_advance(true).build().unwrap();
         let handle = rt.handle();
         let diary = Diary::default();
         let write = writer(&diary);
