@@ -67,7 +67,7 @@ pub enum Signal {
 }
 
 impl Signal {
-    const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Interrupt,
         Self::Terminate,
         Self::Hangup,

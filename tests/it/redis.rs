@@ -11,11 +11,11 @@ use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{self, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::built;
+use crate::support::{built, lines_of};
 
 #[path = "../../examples/redis/request.rs"]
 mod request;
@@ -39,15 +39,7 @@ impl Server {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let output = BufReader::new(process.stdout.take().unwrap());
-        let (line, lines) = mpsc::channel();
-        thread::spawn(move || {
-            for text in output.lines() {
-                let Ok(()) = line.send(text.unwrap()) else {
-                    return;
-                };
-            }
-        });
+        let lines = lines_of(process.stdout.take().unwrap());
         let mut server = Server {
             process,
             address: SocketAddr::from(([0; 4], 0)),

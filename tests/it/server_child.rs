@@ -3,11 +3,10 @@
 //! Signals, descriptors, memory and CPU time belong to a process, so they can be counted only
 //! where nobody else runs.
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{self, Command, ExitStatus, Stdio};
 use std::rc::Rc;
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 use std::{env, fs, future, mem, thread};
 
@@ -16,6 +15,7 @@ use tourbillon::server::{Body, Config, Lifespan, Request, Router, Server, Server
 use tourbillon::{Runtime, sleep};
 
 use super::server_support::{Client, DEADLINE, config};
+use crate::support::lines_of;
 
 /// What the parent wants: `graceful=MILLISECONDS` and `fds=LIMIT`, parted by spaces.
 const SETTINGS: &str = "TOURBILLON_TEST_SERVER";
@@ -35,15 +35,7 @@ impl Child {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let output = BufReader::new(process.stdout.take().unwrap());
-        let (line, lines) = mpsc::channel();
-        thread::spawn(move || {
-            for text in output.lines() {
-                let Ok(()) = line.send(text.unwrap()) else {
-                    return;
-                };
-            }
-        });
+        let lines = lines_of(process.stdout.take().unwrap());
         let mut child = Child {
             process,
             address: SocketAddr::from(([0; 4], 0)),

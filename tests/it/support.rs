@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use tourbillon::Runtime;
 use tourbillon::time::ManualClock;
 
-pub(crate) use built::{built, examples};
+pub(crate) use built::{built, examples, lines_of};
 pub(crate) use kernel::*;
 
 /// When a test that hangs is called a failure. Nothing waits for it to pass.

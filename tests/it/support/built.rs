@@ -1,8 +1,11 @@
-//! The examples that were built beside this binary.
+//! The examples that were built beside this binary, and what programs say.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::ChildStdout;
+use std::sync::mpsc::{self, Receiver};
 use std::time::SystemTime;
-use std::{env, fs};
+use std::{env, fs, thread};
 
 /// The program of an example. A plain `cargo test` builds them, beside the folder of the test
 /// itself. With `--test` it does not, and what is found there may be missing or old.
@@ -33,4 +36,17 @@ fn changed(name: &str) -> SystemTime {
         }
         Err(_) => written(examples().join(format!("{name}.rs"))),
     }
+}
+
+/// The lines of a program's output, as they come, so that a test can wait for one with a deadline.
+pub(crate) fn lines_of(output: ChildStdout) -> Receiver<String> {
+    let (line, lines) = mpsc::channel();
+    thread::spawn(move || {
+        for text in BufReader::new(output).lines() {
+            let Ok(()) = line.send(text.unwrap()) else {
+                return;
+            };
+        }
+    });
+    lines
 }
