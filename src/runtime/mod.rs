@@ -65,4 +65,4 @@ pub use sleep::{Elapsed, Sleep, sleep, sleep_until, timeout};
 pub use spawn::{YieldNow, spawn, spawn_named, yield_now};
 pub use stats::{Stats, stats};
 pub use tasks::{TaskEvent, TaskEventKind, tasks};
-pub(crate) use turn::{drop_quietly, wake_quietly};
+pub(crate) use turn::{drop_waker_quietly, wake_quietly};

@@ -443,7 +443,7 @@ pub(crate) fn wake_quietly(waker: Waker) {
 
 /// Drops a waker that may be foreign, and so may panic: that neither makes a
 /// drop unwind nor loses what was settled before.
-pub(crate) fn drop_quietly(waker: Waker) {
+pub(crate) fn drop_waker_quietly(waker: Waker) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(waker))) {
         log_panic(&"dropping a waker", &*payload);
         // It may panic when it is dropped.

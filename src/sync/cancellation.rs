@@ -303,7 +303,8 @@ impl CancellationToken {
         let mut cancelled = self.cancelled();
         let mut has_begun = false;
         poll_fn(|cx| {
-            // Waiting costs an operation: a loop around this must end too.
+            // Cancelled before it began, the future is not polled: a loop
+            // around this ends. To learn so costs an operation, below.
             has_begun |= !self.is_cancelled();
             if has_begun && let Poll::Ready(output) = future.as_mut().poll(cx) {
                 return Poll::Ready(Some(output));

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use super::waiters::budgeted;
-use crate::runtime::{drop_quietly, wake_quietly};
+use crate::runtime::{drop_waker_quietly, wake_quietly};
 
 pub use super::error::{RecvError, TryRecvError};
 
@@ -82,7 +82,7 @@ impl Seat {
 
     fn leave(&self) {
         if let Some(waker) = self.0.take() {
-            drop_quietly(waker);
+            drop_waker_quietly(waker);
         }
     }
 

@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use slab::Slab;
 
-use crate::runtime::{drop_quietly, try_current, wake_quietly};
+use crate::runtime::{drop_waker_quietly, try_current, wake_quietly};
 
 /// A first-in, first-out line, which one may leave from its middle.
 #[derive(Default)]
@@ -79,7 +79,7 @@ impl Waiters {
             let waker = cx.waker().clone();
             if let Some(seen) = self.look(place, cx.waker(), &settle) {
                 // What was settled, a permit maybe, is nobody's if this unwinds.
-                drop_quietly(waker);
+                drop_waker_quietly(waker);
                 return seen;
             }
             let replaced = self.0.borrow_mut().line_up(place, wants, waker);
@@ -143,7 +143,7 @@ impl Waiters {
         let Some(waker) = waiter.waker else {
             return Some(waiter.wants);
         };
-        drop_quietly(waker);
+        drop_waker_quietly(waker);
         Some(0)
     }
 
