@@ -9,7 +9,8 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use tourbillon::server::{Body, Config, Request, Response, Router, Status, blocking, serve};
+use tourbillon::server::{Body, Config, Request, Response, Status, blocking, serve};
+use tourbillon::web::Router;
 
 const USAGE: &str = "\
 usage: server [OPTION VALUE]...

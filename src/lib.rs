@@ -4,7 +4,8 @@
 //! # A server
 //!
 //! ```no_run
-//! use tourbillon::server::{Config, Router, blocking, serve};
+//! use tourbillon::server::{Config, blocking, serve};
+//! use tourbillon::web::Router;
 //!
 //! let app = Router::new()
 //!     .get("/", async |_| "Hello!")
@@ -55,13 +56,14 @@
 //!
 //! # The rooms
 //!
-//! [`server`] is built of [`http`] (a protocol without I/O), [`net`] and
-//! [`signal`] (what futures await, as are [`fs`], [`process`] and
-//! [`stdin()`]) and the loop itself, whose parts are private but made to be
-//! read: start at `src/runtime/turn.rs`. [`sync`] and [`task`] are how tasks
-//! of one thread wait for each other and end together. ARCHITECTURE.md is the
-//! map, and docs/names.md says what the calls of asyncio, libuv and tokio are
-//! called here.
+//! [`web`] is what applications are made of, and [`server`] serves them. It
+//! is built of [`http`] (a protocol without I/O), [`net`] and [`signal`] (what
+//! futures await, as are [`fs`], [`process`] and [`stdin()`]) and the loop
+//! itself, whose parts are private but made to be read: start at
+//! `src/runtime/turn.rs`. [`sync`] and [`task`] are how tasks of one thread
+//! wait for each other and end together. ARCHITECTURE.md is the map, and
+//! docs/names.md says what the calls of asyncio, libuv and tokio are called
+//! here.
 
 mod queue;
 pub mod io;
@@ -80,6 +82,7 @@ mod stdin;
 pub mod task;
 pub mod sync;
 pub mod server;
+pub mod web;
 #[cfg(feature = "hyper")]
 pub mod hyper;
 

@@ -22,8 +22,9 @@ use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tourbillon::server::{Config, Handler, Request, Router, Server};
+use tourbillon::server::{Config, Handler, Request, Server};
 use tourbillon::sync::CancellationToken;
+use tourbillon::web::Router;
 use tourbillon::{Runtime, sleep, spawn, timeout, yield_now};
 
 const ROUNDS: u64 = 10_000;

@@ -6,7 +6,8 @@ use std::rc::Rc;
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-use tourbillon::server::{Config, Router, Server, ServerHandle};
+use tourbillon::server::{Config, Server, ServerHandle};
+use tourbillon::web::Router;
 use tourbillon::{MissedTicks, Runtime, interval, spawn, spawn_blocking};
 
 use super::Fault;

@@ -1,18 +1,14 @@
 //! One request and its response.
 
 use std::future::Future;
-use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
-use super::body::{Kind, Stream};
 use super::close_reason::CloseReason;
-use super::connection::{Connection, Wait, broken};
+use super::connection::{Connection, Wait};
 use super::handler::Handler;
-use super::output::FLAT_BYTES_MAX;
-use super::pool;
 use super::request::Request;
 use super::request_body::{BodyError, BodySlot, OpenBody, RequestBody};
 use super::response::Response;
@@ -25,7 +21,7 @@ use crate::runtime::Sleep;
 
 /// The rest of a body that nobody wants is taken in up to here, to keep the
 /// connection; a longer one costs the connection instead.
-const UNWANTED_BYTES_MAX: u64 = 64 * 1024;
+pub(super) const UNWANTED_BYTES_MAX: u64 = 64 * 1024;
 
 /// Counts a request as running, also when its connection is aborted.
 struct Running(Rc<ServerState>);
@@ -121,7 +117,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
     /// Ready when the client is gone, or seems so for too long. That time is
     /// counted once: a client that goes on reading, however slowly, or that
     /// has sent further requests before, gets no more of it.
-    fn poll_presence(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
+    pub(super) fn poll_presence(&mut self, cx: &mut Context<'_>) -> Poll<CloseReason> {
         match self.transport.poll_peer(cx) {
             PeerState::Open => Poll::Pending,
             PeerState::Gone => Poll::Ready(CloseReason::ClientGone),
@@ -139,7 +135,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
 
     /// Reads for whoever wants more of the request's body. Ready when it has
     /// given them something, if only an end, or when writing failed.
-    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CloseReason>> {
+    pub(super) fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CloseReason>> {
         let Some(slot) = self.body.as_ref().map(|body| Rc::clone(&body.0)) else {
             return Poll::Pending;
         };
@@ -208,155 +204,6 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             }
             if has_given || needs_more {
                 return has_given;
-            }
-        }
-    }
-
-    /// Encodes the response, and writes what is too large to gather.
-    async fn respond(&mut self, mut response: Response) -> Result<Status, CloseReason> {
-        let mut body = mem::take(&mut response.body).0;
-        let length = match &body {
-            Kind::Empty => http::BodyLength::Known(0),
-            Kind::Bytes(bytes) => http::BodyLength::Known(bytes.len() as u64),
-            Kind::Stream(stream) => stream.length,
-        };
-        if !self.protocol.will_send_body(response.head.status, length) {
-            // A stream that is not polled reads no request either, and must
-            // not count as its reader below.
-            body = Kind::Empty;
-        }
-        if self.shared().counts.draining.get() || !self.can_skip_body() {
-            self.protocol.close_after_response();
-        }
-        // Whoever makes the response may read the request meanwhile: the
-        // client that waits for an invitation must get it before the head.
-        let is_read_on = self
-            .body
-            .as_ref()
-            .is_some_and(|body| Rc::strong_count(&body.0) > 1);
-        if is_read_on && self.protocol.expects_continue() {
-            self.protocol.send_continue(self.output.buffer());
-        }
-        let date = self.shared().date(self.parts.now());
-        let out = self.output.buffer();
-        if let Err(error) = self.protocol.send_head(&response.head, length, &date, out) {
-            log::error!("a handler's response cannot be sent: {error}");
-            body = Kind::Empty;
-            response.head.status = Status::INTERNAL_SERVER_ERROR;
-            let length = http::BodyLength::Known(0);
-            let sent = self.protocol.send_head(&response.head, length, &date, out);
-            sent.map_err(|_| unfinished())?;
-        }
-        let status = response.status();
-        drop(response);
-        match body {
-            Kind::Empty => {}
-            Kind::Bytes(bytes) if bytes.len() <= FLAT_BYTES_MAX => {
-                let out = self.output.buffer();
-                self.protocol
-                    .send_body(&bytes, out)
-                    .map_err(|_| unfinished())?;
-            }
-            Kind::Bytes(bytes) => self.send_large(&bytes).await?,
-            Kind::Stream(stream) => self.send_stream(stream).await?,
-        }
-        if let Err(error) = self.protocol.send_end(self.output.buffer()) {
-            log::error!("a response was cut off: {error}");
-            return Err(unfinished());
-        }
-        Ok(status)
-    }
-
-    /// Whether the connection survives if nobody reads the rest of the
-    /// request's body. Somebody may, while the response still streams.
-    fn can_skip_body(&self) -> bool {
-        match &self.body {
-            Some(body) if Rc::strong_count(&body.0) == 1 => {
-                let left = self.protocol.request_remaining();
-                left.is_some_and(|left| left <= UNWANTED_BYTES_MAX)
-            }
-            _ => true,
-        }
-    }
-
-    /// Sends bytes from where they are, behind what is encoded.
-    async fn send_large(&mut self, bytes: &[u8]) -> Result<(), CloseReason> {
-        let out = self.output.buffer();
-        self.protocol
-            .chunk_prefix(bytes.len(), out)
-            .map_err(|_| unfinished())?;
-        let mut rest = bytes;
-        self.wait(|connection, cx| {
-            let before = connection.output.len() + rest.len();
-            match connection
-                .output
-                .poll_flush_with(&mut rest, &mut connection.transport, cx)
-            {
-                Poll::Ready(written) => Poll::Ready(written.map_err(|error| broken(&error))),
-                Poll::Pending => {
-                    let has_moved = connection.output.len() + rest.len() < before;
-                    connection.poll_write_timeout(has_moved, cx)
-                }
-            }
-        })
-        .await
-    }
-
-    /// Sends a body while it is made.
-    async fn send_stream(&mut self, mut stream: Stream) -> Result<(), CloseReason> {
-        if self.protocol.ends_by_close() {
-            self.forbid_orderly_close()
-                .map_err(|error| broken(&error))?;
-        }
-        self.wait(|connection, cx| connection.poll_stream(&mut stream, cx))
-            .await
-    }
-
-    fn poll_stream(
-        &mut self,
-        stream: &mut Stream,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), CloseReason>> {
-        loop {
-            // What was made goes out before more is.
-            match self.poll_flush(cx) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(reason)) => return Poll::Ready(Err(reason)),
-                Poll::Pending => return self.poll_presence(cx).map(Err),
-            }
-            let making = catch_unwind(AssertUnwindSafe(|| stream.making.as_mut().poll(cx)));
-            let piece = stream.slot.take(pool::take_buffer(), cx);
-            let has_piece = !piece.is_empty();
-            let sent = self.protocol.send_body(&piece, self.output.buffer());
-            pool::give_buffer(piece);
-            if let Err(error) = sent {
-                log::error!("a response was cut off: {error}");
-                return Poll::Ready(Err(unfinished()));
-            }
-            match making {
-                Ok(Poll::Ready(Ok(()))) => return Poll::Ready(Ok(())),
-                Ok(Poll::Ready(Err(error))) => {
-                    log::warn!("a response was cut off, its body failed: {error}");
-                    return Poll::Ready(Err(unfinished()));
-                }
-                Ok(Poll::Pending) => {}
-                Err(payload) => {
-                    let text = panic_text(&*payload);
-                    log::error!("a response was cut off, its body panicked: {text}");
-                    return Poll::Ready(Err(unfinished()));
-                }
-            }
-            // With room again, or more of the request, the maker may go on.
-            if has_piece {
-                continue;
-            }
-            match self.poll_body(cx) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(reason)) => return Poll::Ready(Err(reason)),
-                Poll::Pending => {
-                    self.note_waiting(true);
-                    return self.poll_presence(cx).map(Err);
-                }
             }
         }
     }
@@ -432,6 +279,6 @@ impl<T: Transport, H: Handler> Connection<T, H> {
     }
 }
 
-fn unfinished() -> CloseReason {
+pub(super) fn unfinished() -> CloseReason {
     CloseReason::Http(http::CloseReason::ResponseUnfinished)
 }

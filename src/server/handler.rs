@@ -7,7 +7,7 @@ use super::request::Request;
 use super::response::{IntoResponse, Response};
 use crate::runtime::spawn_blocking;
 
-/// Answers requests: an async function or closure, a [`Router`](super::Router),
+/// Answers requests: an async function or closure, a [`Router`](crate::web::Router),
 /// or what [`blocking`] makes of a plain function.
 ///
 /// Handlers run on the loop's thread, so they need no `Send` and no lock;
@@ -55,7 +55,8 @@ where
 /// # Examples
 ///
 /// ```
-/// use tourbillon::server::{Router, blocking};
+/// use tourbillon::server::blocking;
+/// use tourbillon::web::Router;
 ///
 /// let app = Router::new().get("/primes", blocking(|_| {
 ///     let is_prime = |n: &u32| (2..*n).all(|d| n % d != 0);

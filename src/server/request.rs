@@ -105,7 +105,8 @@ impl Request {
         std::mem::replace(&mut self.body, RequestBody::empty())
     }
 
-    pub(super) fn set_params(&mut self, params: Vec<(Rc<str>, String)>) {
+    /// Sets what [`param`](Self::param) finds; for routers.
+    pub fn set_params(&mut self, params: Vec<(Rc<str>, String)>) {
         self.params = params;
     }
 }

@@ -38,7 +38,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// # Examples
 ///
 /// ```no_run
-/// use tourbillon::server::{Config, Router, serve};
+/// use tourbillon::server::{Config, serve};
+/// use tourbillon::web::Router;
 ///
 /// let app = Router::new().get("/", async |_| "Hello!");
 /// serve(app, Config::default())?;

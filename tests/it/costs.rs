@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use std::{rc, thread};
 
-use tourbillon::server::{Body, Router};
+use tourbillon::server::Body;
+use tourbillon::web::Router;
 use tourbillon::yield_now;
 
 use super::server_child::Child;

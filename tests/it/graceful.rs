@@ -5,7 +5,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use tourbillon::server::{Config, Router, Server};
+use tourbillon::server::{Config, Server};
+use tourbillon::web::Router;
 use tourbillon::{Runtime, sleep, timeout};
 
 use super::server_child::Child;

@@ -5,7 +5,8 @@ use std::io::{self, ErrorKind, Read};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use tourbillon::server::{Body, Config, Request, Response, Router, Status};
+use tourbillon::server::{Body, Config, Request, Response, Status};
+use tourbillon::web::Router;
 
 use super::server_support::{
     Client, DEADLINE, DropGuard, MIB, Served, config, pattern, serve, serve_with,

@@ -10,8 +10,9 @@ use std::time::Duration;
 use tourbillon::http::CloseReason as HttpReason;
 use tourbillon::io::{AsyncRead, AsyncWrite};
 use tourbillon::net::PeerState;
-use tourbillon::server::{Body, CloseReason, Config, Request, Router, Server, Transport};
+use tourbillon::server::{Body, CloseReason, Config, Request, Server, Transport};
 use tourbillon::time::ManualClock;
+use tourbillon::web::Router;
 use tourbillon::{Runtime, sleep, timeout};
 
 use super::server_support::{PING, config, pattern};

@@ -11,7 +11,8 @@ use std::{future, io};
 use tokio::sync::Semaphore;
 use tourbillon::io::{AsyncRead, AsyncWrite};
 use tourbillon::net::PeerState;
-use tourbillon::server::{Body, Config, Handler, Request, Response, Router, Server, Transport};
+use tourbillon::server::{Body, Config, Handler, Request, Response, Server, Transport};
+use tourbillon::web::Router;
 use tourbillon::{Runtime, sleep, timeout, yield_now};
 
 use super::server_support::{

@@ -3,7 +3,8 @@
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
-use tourbillon::server::{BodyError, Config, ProtocolError, Request, Router};
+use tourbillon::server::{BodyError, Config, ProtocolError, Request};
+use tourbillon::web::Router;
 
 use super::server_support::{Client, MIB, PING, Served, config, pattern, serve, serve_with};
 

@@ -5,7 +5,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use tourbillon::server::{Config, Handler, Lifespan, Request, Router, Server};
+use tourbillon::server::{Config, Handler, Lifespan, Request, Server};
+use tourbillon::web::Router;
 use tourbillon::{Runtime, sleep};
 
 use super::server_support::{DEADLINE, Served, config, serve_on};

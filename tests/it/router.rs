@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use tourbillon::Runtime;
-use tourbillon::server::{Config, Request, Router, Server, Status, blocking};
+use tourbillon::server::{Config, Request, Server, Status, blocking};
+use tourbillon::web::Router;
 
 use super::server_support::{DEADLINE, Served, config, serve, serve_on};
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::thread;
 
 use tokio::sync::Semaphore;
-use tourbillon::server::{Body, IntoResponse, Request, Response, Router, Status};
+use tourbillon::server::{Body, IntoResponse, Request, Response, Status};
+use tourbillon::web::Router;
 
 use super::server_support::{MIB, PING, pattern, serve};
 

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use std::{env, fs, future, mem, thread};
 
 use tokio::sync::Semaphore;
-use tourbillon::server::{Body, Config, Lifespan, Request, Router, Server, ServerState};
+use tourbillon::server::{Body, Config, Lifespan, Request, Server, ServerState};
+use tourbillon::web::Router;
 use tourbillon::{Runtime, sleep};
 
 use super::server_support::{Client, DEADLINE, config};

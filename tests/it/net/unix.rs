@@ -8,7 +8,8 @@ use std::path::Path;
 use std::task::Poll;
 
 use tourbillon::net::{PeerState, UnixListenOptions, UnixListener, UnixStream};
-use tourbillon::server::{CloseReason, Router, Server};
+use tourbillon::server::{CloseReason, Server};
+use tourbillon::web::Router;
 
 use super::*;
 use crate::support::{

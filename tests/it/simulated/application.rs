@@ -11,9 +11,8 @@ use std::rc::Rc;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use tourbillon::server::{
-    Body, BodyWriter, Handler, IntoResponse, Request, RequestBody, Response, Router,
-};
+use tourbillon::server::{Body, BodyWriter, Handler, IntoResponse, Request, RequestBody, Response};
+use tourbillon::web::Router;
 use tourbillon::{sleep, spawn, yield_now};
 
 use super::dice::Dice;

@@ -10,10 +10,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 
-use super::handler::Handler;
-use super::request::Request;
-use super::response::Response;
-use crate::http::{Method, Status};
+use crate::server::{Handler, IntoResponse, Method, Request, Response, Status};
 
 /// Routes by path and method. It is a [`Handler`] itself.
 ///
@@ -24,7 +21,8 @@ use crate::http::{Method, Status};
 /// # Examples
 ///
 /// ```
-/// use tourbillon::server::{Request, Router};
+/// use tourbillon::server::Request;
+/// use tourbillon::web::Router;
 ///
 /// let app = Router::new()
 ///     .get("/", async |_| "Hello!")
@@ -194,7 +192,7 @@ impl Node {
         if allowed.contains(&"GET") && !allowed.contains(&"HEAD") {
             allowed.push("HEAD");
         }
-        let response = Response::plain(Status::METHOD_NOT_ALLOWED, "Method Not Allowed");
+        let response = Status::METHOD_NOT_ALLOWED.into_response();
         match response.with_header("allow", allowed.join(", ")) {
             Ok(response) => response,
             Err(error) => unreachable!("methods are tokens: {error}"),
@@ -228,7 +226,7 @@ impl Handler for Router {
     async fn handle(&self, mut request: Request) -> Response {
         let mut params = Vec::new();
         let Some(node) = self.find(request.path(), &mut params) else {
-            return Response::plain(Status::NOT_FOUND, "Not Found");
+            return Status::NOT_FOUND.into_response();
         };
         let Some(handler) = node.handler(request.method()) else {
             return node.not_allowed();
