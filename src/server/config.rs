@@ -58,6 +58,11 @@ pub struct Config {
     /// is complete is written out all the same, as
     /// [`write_timeout`](Self::write_timeout) allows.
     pub half_close_timeout: Duration,
+    /// Whether a handler is dropped when its client leaves. Default: yes;
+    /// nobody waits for what it does. Without, each handler runs to its end,
+    /// and its response is dropped: for work that must not be left half done.
+    /// The makers of streamed bodies are dropped in both cases.
+    pub cancel_on_disconnect: bool,
     /// How long bytes that nobody wants are still taken in after a final
     /// answer, so that a reset does not overtake it. Default: 2 s.
     pub linger_timeout: Duration,
@@ -84,6 +89,7 @@ impl Default for Config {
             keep_alive: Duration::from_secs(5),
             write_timeout: Duration::from_secs(30),
             half_close_timeout: Duration::from_secs(5),
+            cancel_on_disconnect: true,
             linger_timeout: Duration::from_secs(2),
             graceful_timeout: Duration::from_secs(30),
             signals: true,

@@ -16,6 +16,7 @@ use std::time::Duration;
 use super::close_reason::CloseReason;
 use super::handler::Handler;
 use super::input::Input;
+use super::link::OpenLink;
 use super::output::{OUT_BYTES_MAX, Output};
 use super::pool;
 use super::request_body::OpenBody;
@@ -54,6 +55,9 @@ pub(super) struct Connection<T, H> {
     waits_for: Wait,
 
     // For the exchange in progress.
+    pub(super) link: OpenLink,
+    /// The client has left, and its handler goes on all the same.
+    pub(super) left: Option<CloseReason>,
     pub(super) body: Option<OpenBody>,
     /// Bytes may come that nobody will read: the close must be a soft one.
     pub(super) lingers: bool,
@@ -82,6 +86,7 @@ enum NoHead {
 impl<T: Transport, H: Handler> Connection<T, H> {
     pub(super) fn new(transport: T, place: Place<H>, peer: Option<SocketAddr>) -> Self {
         let parts = current();
+        let link = OpenLink::new(Rc::clone(&place.shared.counts));
         Connection {
             transport,
             place,
@@ -96,6 +101,8 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             output: Output::default(),
             in_a_row: 0,
             waits_for: Wait::Nothing,
+            link,
+            left: None,
             body: None,
             lingers: false,
             resets: false,
@@ -182,7 +189,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
                     let reason = CloseReason::Broken(error.kind());
                     return Poll::Ready(Err(NoHead::Close(reason)));
                 }
-                Poll::Pending if self.input.is_empty() && self.shared().counts.draining.get() => {
+                Poll::Pending if self.input.is_empty() && self.shared().counts.is_draining() => {
                     return Poll::Ready(Err(NoHead::Close(CloseReason::Draining)));
                 }
                 Poll::Pending => return self.poll_head_timeout(cx),

@@ -22,7 +22,7 @@ pub(super) async fn shutdown<H: Handler>(server: &mut Server<H>) -> Result<(), S
 
     log::info!("Shutting down: 2. idle connections end, busy ones after their response");
     let counts = server.state();
-    counts.draining.set(true);
+    counts.drain.set();
     server.shared.wake_connections();
     // Woken in the next turn; the idle ones are gone in the one after.
     yield_now().await;

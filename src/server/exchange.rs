@@ -62,7 +62,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         };
         let shared = Rc::clone(self.shared());
         let state = shared.lifespan_state.borrow().clone();
-        let request = Request::new(head, body, self.peer, state);
+        let request = Request::new(head, body, self.peer, state, self.link.share());
         let response = {
             // In a block of its own, so that `handle` itself is called when it
             // is polled, where a panic is caught.
@@ -86,7 +86,9 @@ impl<T: Transport, H: Handler> Connection<T, H> {
     {
         loop {
             match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx))) {
-                Ok(Poll::Ready(response)) => return Poll::Ready(Ok(response)),
+                Ok(Poll::Ready(response)) => {
+                    return Poll::Ready(self.left.take().map_or(Ok(response), Err));
+                }
                 Ok(Poll::Pending) => {}
                 Err(payload) => {
                     let counts = &self.shared().counts;
@@ -98,19 +100,29 @@ impl<T: Transport, H: Handler> Connection<T, H> {
                     return Poll::Ready(Ok(response));
                 }
             }
-            if let Poll::Ready(read) = self.poll_body(cx) {
-                match read {
-                    Ok(()) => continue,
-                    Err(reason) => return Poll::Ready(Err(reason)),
-                }
+            if self.left.is_some() {
+                return Poll::Pending;
             }
-            // It waits for something else. Answers to earlier requests, and a
-            // 100, must not wait with it.
-            if let Poll::Ready(Err(reason)) = self.poll_flush(cx) {
+            // It waits for its body, or for something else. Answers to earlier
+            // requests, and a 100, must not wait with it.
+            let reason = match self.poll_body(cx) {
+                Poll::Ready(Ok(())) => continue,
+                Poll::Ready(Err(reason)) => reason,
+                Poll::Pending => match self.poll_flush(cx) {
+                    Poll::Ready(Err(reason)) => reason,
+                    _ => {
+                        self.note_waiting(true);
+                        ready!(self.poll_presence(cx))
+                    }
+                },
+            };
+            self.link.client_left();
+            if self.shared().config.cancel_on_disconnect {
                 return Poll::Ready(Err(reason));
             }
-            self.note_waiting(true);
-            return self.poll_presence(cx).map(Err);
+            // Once more, so that it may learn what happened to its body.
+            self.body = None;
+            self.left = Some(reason);
         }
     }
 
@@ -221,6 +233,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         }
         self.lingers = !self.protocol.request_complete() || !self.input.is_empty();
         self.note_exchange_ended();
+        self.link.finish();
         match self.protocol.finish_exchange() {
             Next::KeepAlive => Ok(()),
             Next::Close(reason) => Err(CloseReason::Http(reason)),

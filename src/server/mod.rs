@@ -31,12 +31,14 @@ mod respond;
 mod closing;
 mod input;
 mod output;
+mod link;
 mod pool;
 mod transport;
 mod handler;
 mod request;
 mod request_body;
 mod response;
+mod extensions;
 mod body;
 mod close_reason;
 
@@ -44,8 +46,10 @@ pub use crate::http::{BodyLength, Headers, Method, ProtocolError, Status, Versio
 pub use body::{Body, BodyWriter, Disconnected};
 pub use close_reason::CloseReason;
 pub use config::Config;
+pub use extensions::Extensions;
 pub use handler::{Blocking, Handler, blocking};
 pub use lifespan::Lifespan;
+pub use link::{Disconnect, Draining};
 pub use request::Request;
 pub use request_body::{BodyError, RequestBody};
 pub use response::{IntoResponse, Response};

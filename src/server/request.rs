@@ -5,8 +5,11 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
+use super::extensions::Extensions;
+use super::link::{Disconnect, Draining, Link};
 use super::pool;
 use super::request_body::RequestBody;
+use super::state::ServerState;
 use crate::http::{Headers, Method, RequestHead, Version};
 
 /// A request: its head, where it came from, and a body to receive.
@@ -16,6 +19,8 @@ pub struct Request {
     peer: Option<SocketAddr>,
     state: Option<Rc<dyn Any>>,
     params: Vec<(Rc<str>, String)>,
+    extensions: Extensions,
+    link: Rc<Link>,
 }
 
 impl Request {
@@ -24,6 +29,7 @@ impl Request {
         body: RequestBody,
         peer: Option<SocketAddr>,
         state: Option<Rc<dyn Any>>,
+        link: Rc<Link>,
     ) -> Self {
         Request {
             head,
@@ -31,6 +37,8 @@ impl Request {
             peer,
             state,
             params: Vec::new(),
+            extensions: Extensions::default(),
+            link,
         }
     }
 
@@ -93,6 +101,36 @@ impl Request {
     /// What the lifespan's startup made, if it is of this type.
     pub fn state<S: 'static>(&self) -> Option<Rc<S>> {
         self.state.clone()?.downcast().ok()
+    }
+
+    /// What the server counts and whether it drains.
+    pub fn server(&self) -> Rc<ServerState> {
+        Rc::clone(&self.link.server)
+    }
+
+    /// Tells that the server was asked to stop. It outlives the request.
+    pub fn draining(&self) -> Draining {
+        Draining(Rc::clone(&self.link.server))
+    }
+
+    /// Tells that the client has left, or has its response. It outlives the
+    /// request.
+    ///
+    /// A handler needs it for what it has started elsewhere: the handler
+    /// itself is dropped when the client leaves, unless
+    /// [`cancel_on_disconnect`](super::Config::cancel_on_disconnect) is off.
+    pub fn disconnect(&self) -> Disconnect {
+        Disconnect(Rc::clone(&self.link))
+    }
+
+    /// What came along with it from around the handler.
+    pub fn extensions(&self) -> &Extensions {
+        &self.extensions
+    }
+
+    /// The same, to change.
+    pub fn extensions_mut(&mut self) -> &mut Extensions {
+        &mut self.extensions
     }
 
     /// Its body, to read from.

@@ -31,7 +31,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             // not count as its reader below.
             body = Kind::Empty;
         }
-        if self.shared().counts.draining.get() || !self.can_skip_body() {
+        if self.shared().counts.is_draining() || !self.can_skip_body() {
             self.protocol.close_after_response();
         }
         // Whoever makes the response may read the request meanwhile: the

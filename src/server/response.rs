@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::body::Body;
+use super::extensions::Extensions;
 use super::pool;
 use super::request_body::BodyError;
 use crate::executor::JoinError;
@@ -16,6 +17,7 @@ use crate::http::{HeaderError, Headers, ResponseHead, Status};
 pub struct Response {
     pub(super) head: ResponseHead,
     pub(super) body: Body,
+    extensions: Extensions,
 }
 
 impl Response {
@@ -26,6 +28,7 @@ impl Response {
         Response {
             head,
             body: Body::empty(),
+            extensions: Extensions::default(),
         }
     }
 
@@ -90,6 +93,16 @@ impl Response {
     /// Its header fields, to change.
     pub fn headers_mut(&mut self) -> &mut Headers {
         &mut self.head.headers
+    }
+
+    /// What goes along with it to those around the handler, and to the server.
+    pub fn extensions(&self) -> &Extensions {
+        &self.extensions
+    }
+
+    /// The same, to change.
+    pub fn extensions_mut(&mut self) -> &mut Extensions {
+        &mut self.extensions
     }
 
     /// A short plain text that names the status, for errors.

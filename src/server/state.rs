@@ -14,6 +14,7 @@ use super::close_reason::CloseReason;
 use super::config::Config;
 use crate::executor::JoinHandle;
 use crate::http::http_date;
+use crate::sync::Event;
 
 /// What a server counts, from its start to now.
 #[derive(Debug, Default)]
@@ -24,7 +25,7 @@ pub struct ServerState {
     pub(super) requests_running: Cell<usize>,
     pub(super) requests_refused: Cell<u64>,
     pub(super) handler_panics: Cell<u64>,
-    pub(super) draining: Cell<bool>,
+    pub(super) drain: Event,
 }
 
 impl ServerState {
@@ -60,7 +61,7 @@ impl ServerState {
 
     /// Whether the server was told to stop.
     pub fn is_draining(&self) -> bool {
-        self.draining.get()
+        self.drain.is_set()
     }
 }
 

@@ -41,6 +41,7 @@ mod http_faults;
 mod http_departures;
 mod http_deadlines;
 mod http_bodies;
+mod http_links;
 mod router;
 mod simulated;
 

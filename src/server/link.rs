@@ -1,0 +1,164 @@
+//! What a request shares with the connection it came over.
+//!
+//! The connection drives the handler and learns first that the client has
+//! gone; the handler, and tasks that outlive it, learn it here. A link serves
+//! one exchange after the other, unless somebody still holds it: then what
+//! they hold is over, and the next request gets a new one.
+
+use std::fmt;
+use std::rc::Rc;
+
+use super::state::ServerState;
+use crate::sync::Event;
+
+/// Between a connection and the request in progress.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) server: Rc<ServerState>,
+    /// Nobody waits for this exchange's response any more.
+    over: Event,
+}
+
+/// The connection's end of a link. However the exchange ends, whoever waits
+/// for that is told.
+pub(super) struct OpenLink(Rc<Link>);
+
+impl OpenLink {
+    pub(super) fn new(server: Rc<ServerState>) -> Self {
+        let over = Event::new();
+        OpenLink(Rc::new(Link { server, over }))
+    }
+
+    /// The other end, for a request.
+    pub(super) fn share(&self) -> Rc<Link> {
+        Rc::clone(&self.0)
+    }
+
+    /// Says that the client has gone.
+    pub(super) fn client_left(&self) {
+        self.0.over.set();
+    }
+
+    /// Ends the exchange.
+    pub(super) fn finish(&mut self) {
+        if Rc::strong_count(&self.0) > 1 || self.0.over.is_set() {
+            *self = OpenLink::new(Rc::clone(&self.0.server));
+        }
+    }
+}
+
+impl Drop for OpenLink {
+    fn drop(&mut self) {
+        self.0.over.set();
+    }
+}
+
+/// Tells that nobody waits for a response any more.
+///
+/// Made by [`Request::disconnect`](super::Request::disconnect). It holds
+/// neither the request nor the connection.
+#[derive(Clone)]
+pub struct Disconnect(pub(super) Rc<Link>);
+
+impl Disconnect {
+    /// Whether it has happened. A client that is gone is noticed when the
+    /// loop next polls the connection, not before.
+    pub fn has_happened(&self) -> bool {
+        self.0.over.is_set()
+    }
+
+    /// Waits until the client has left, or has its response: in both cases
+    /// what is still being done for it is done for nobody.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future has no effect.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tourbillon::server::Request;
+    /// # async fn search(_: Request) -> String { String::new() }
+    ///
+    /// // Logs what was given up; the handler itself is dropped by then.
+    /// async fn handler(request: Request) -> String {
+    ///     let disconnect = request.disconnect();
+    ///     let path = request.path().to_owned();
+    ///     let watcher = async move {
+    ///         disconnect.wait().await;
+    ///         log::debug!("{path} is over");
+    ///     };
+    ///     tourbillon::spawn(watcher).detach();
+    ///     search(request).await
+    /// }
+    /// # fn is_handler(_: impl tourbillon::server::Handler) {}
+    /// # is_handler(handler);
+    /// ```
+    pub async fn wait(&self) {
+        self.0.over.wait().await;
+    }
+}
+
+impl fmt::Debug for Disconnect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Disconnect")
+            .field("has_happened", &self.has_happened())
+            .finish()
+    }
+}
+
+/// Tells that the server was asked to stop, for whatever would go on for
+/// long: a stream of events, a long poll.
+///
+/// Made by [`Request::draining`](super::Request::draining). The server then
+/// waits for responses to end, for
+/// [`graceful_timeout`](super::Config::graceful_timeout) at most.
+#[derive(Clone)]
+pub struct Draining(pub(super) Rc<ServerState>);
+
+impl Draining {
+    /// Whether the server was asked to stop.
+    pub fn is_draining(&self) -> bool {
+        self.0.is_draining()
+    }
+
+    /// Waits until the server is asked to stop.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future has no effect.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tourbillon::server::{Body, Request};
+    ///
+    /// // Ticks until the client leaves or the server stops, and then ends
+    /// // as a complete response.
+    /// async fn ticks(request: Request) -> Body {
+    ///     let draining = request.draining();
+    ///     Body::stream(async move |mut writer| {
+    ///         while !draining.is_draining() {
+    ///             writer.write("tick\n").await?;
+    ///             let pause = draining.wait();
+    ///             let _ = tourbillon::timeout(Duration::from_secs(1), pause).await;
+    ///         }
+    ///         Ok(())
+    ///     })
+    /// }
+    /// # fn is_handler(_: impl tourbillon::server::Handler) {}
+    /// # is_handler(ticks);
+    /// ```
+    pub async fn wait(&self) {
+        self.0.drain.wait().await;
+    }
+}
+
+impl fmt::Debug for Draining {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Draining")
+            .field("is_draining", &self.is_draining())
+            .finish()
+    }
+}
