@@ -9,7 +9,7 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use tourbillon::server::{Body, Config, Request, Response, Status, blocking, serve};
+use tourbillon::server::{AccessLog, Body, Config, Request, Response, Status, blocking, serve};
 use tourbillon::web::Router;
 
 const USAGE: &str = "\
@@ -30,7 +30,7 @@ usage: server [OPTION VALUE]...
   --half-close-timeout T   for a handler whose client has closed its sending side
   --linger-timeout T       for bytes nobody wants after a final answer
   --graceful-timeout T     for running requests once told to stop
-  --access-log on|off      a line for each response";
+  --access-log FORM        on, off, json, or a pattern such as '%(h)s %(r)s %(s)s'";
 
 fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
@@ -161,9 +161,10 @@ fn set(config: &mut Config, option: &str, value: &str) -> Result<(), Box<dyn Err
         "--graceful-timeout" => config.graceful_timeout = time(value)?,
         "--access-log" => {
             config.access_log = match value {
-                "on" => true,
-                "off" => false,
-                _ => return Err("on or off is expected".into()),
+                "on" => AccessLog::default(),
+                "off" => AccessLog::off(),
+                "json" => AccessLog::json(),
+                pattern => AccessLog::pattern(pattern)?,
             }
         }
         _ => return Err("there is no such option".into()),

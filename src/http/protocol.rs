@@ -61,6 +61,8 @@ pub struct Protocol {
     pub(super) confirm_keep_alive: bool,
     /// The client waits for a 100 before it sends the body.
     pub(super) expects_continue: bool,
+    /// Bytes of the response's body that were handed out.
+    pub(super) body_sent: u64,
     /// A 101 was sent: what comes next is another protocol's.
     pub(super) upgraded: bool,
     /// How many empty lines came before the head that is being read.

@@ -246,7 +246,15 @@ impl Protocol {
             Sending::Done => return Err(SendError::Ended),
             Sending::Broken(error) => return Err(*error),
         }
+        if self.sending != Sending::Dropped {
+            self.body_sent += len as u64;
+        }
         Ok(())
+    }
+
+    /// Returns how many bytes of this response's body were handed out so far, without framing.
+    pub fn body_sent(&self) -> u64 {
+        self.body_sent
     }
 
     /// Returns what goes after a piece of body of this length.

@@ -38,7 +38,15 @@ impl fmt::Display for CloseReason {
             CloseReason::ClientLeft => f.write_str("the client closed it"),
             CloseReason::ClientGone => f.write_str("the client was gone before its answer"),
             CloseReason::Http(http::CloseReason::Refused(error)) => write!(f, "refused: {error}"),
-            CloseReason::Http(reason) => write!(f, "{reason:?}"),
+            CloseReason::Http(reason) => f.write_str(match reason {
+                http::CloseReason::ClientAsked => "the client asked for it",
+                http::CloseReason::ServerAsked => "the server asked for it",
+                http::CloseReason::EndsBody => "the close ends the body",
+                http::CloseReason::RequestUnread => "the request was not read to its end",
+                http::CloseReason::ResponseUnfinished => "the response was not finished",
+                // A reason that is new.
+                _ => "HTTP says so",
+            }),
             CloseReason::IdleTimeout => f.write_str("idle for longer than keep_alive"),
             CloseReason::HeadTimeout => f.write_str("a head took longer than head_timeout"),
             CloseReason::WriteTimeout => {

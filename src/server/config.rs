@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use super::access_log::AccessLog;
 use crate::http::Limits;
 
 /// How a [`Server`](super::Server) behaves.
@@ -72,9 +73,8 @@ pub struct Config {
     /// Whether SIGINT and SIGTERM stop the server. Default: yes. A program
     /// that has its own handlers uses a [`ServerHandle`](super::ServerHandle).
     pub signals: bool,
-    /// Whether each response is logged, at level info with the target
-    /// `tourbillon::access`. Default: yes.
-    pub access_log: bool,
+    /// How responses are logged; see [`AccessLog`]. Default: in the plain form.
+    pub access_log: AccessLog,
 }
 
 impl Default for Config {
@@ -93,7 +93,7 @@ impl Default for Config {
             linger_timeout: Duration::from_secs(2),
             graceful_timeout: Duration::from_secs(30),
             signals: true,
-            access_log: true,
+            access_log: AccessLog::default(),
         }
     }
 }

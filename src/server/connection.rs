@@ -13,6 +13,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::access_log::Ending;
 use super::close_reason::CloseReason;
 use super::handler::Handler;
 use super::input::Input;
@@ -56,6 +57,8 @@ pub(super) struct Connection<T, H> {
 
     // For the exchange in progress.
     pub(super) link: OpenLink,
+    /// Its status, once the head is encoded.
+    pub(super) answered_with: Option<Status>,
     /// The client has left, and its handler goes on all the same.
     pub(super) left: Option<CloseReason>,
     pub(super) body: Option<OpenBody>,
@@ -102,6 +105,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             in_a_row: 0,
             waits_for: Wait::Nothing,
             link,
+            answered_with: None,
             left: None,
             body: None,
             lingers: false,
@@ -313,11 +317,17 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         counts
             .requests_refused
             .set(counts.requests_refused.get() + 1);
-        match self.peer {
-            Some(peer) => log::debug!("request from {peer} refused: {error}"),
-            None => log::debug!("request refused: {error}"),
-        }
         self.answer(error.status(), error.message());
+        let access_log = &self.shared().config.access_log;
+        if let Some(mut line) = access_log.refused(error.status(), || self.parts.read_clock()) {
+            line.client = self.peer;
+            let end = Ending {
+                bytes: self.protocol.body_sent(),
+                took: Duration::ZERO,
+                reason: Some(error.to_string()),
+            };
+            access_log.end(&line, &end);
+        }
         CloseReason::Http(http::CloseReason::Refused(error))
     }
 

@@ -5,7 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
+use super::access_log::{Ending, Entry};
 use super::close_reason::CloseReason;
 use super::connection::{Connection, Wait};
 use super::handler::Handler;
@@ -44,14 +46,12 @@ impl Drop for Running {
     }
 }
 
-/// What the access log says of a request, gathered while it is there.
-struct AccessLine(Option<String>);
-
 impl<T: Transport, H: Handler> Connection<T, H> {
     /// Has the request answered. An error says why the connection ends.
     pub(super) async fn exchange(&mut self, head: RequestHead) -> Result<(), CloseReason> {
         self.requests += 1;
-        let line = self.begin_access_line(&head);
+        let mut line = self.begin_line(&head);
+        let began = self.parts.now();
         let _running = Running::new(&self.shared().counts);
         let body = if self.protocol.request_complete() {
             RequestBody::empty()
@@ -63,15 +63,19 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         let shared = Rc::clone(self.shared());
         let state = shared.lifespan_state.borrow().clone();
         let request = Request::new(head, body, self.peer, state, self.link.share());
-        let response = {
+        let handled = {
             // In a block of its own, so that `handle` itself is called when it
             // is polled, where a panic is caught.
             let mut handler = pin!(async { shared.app.handle(request).await });
             self.wait(|connection, cx| connection.poll_handler(handler.as_mut(), cx))
-                .await?
+                .await
         };
-        let status = self.respond(response).await?;
-        self.log_access(line, status);
+        let answered = match handled {
+            Ok(response) => self.respond(response, line.as_deref_mut()).await,
+            Err(reason) => Err(reason),
+        };
+        self.note_answered(line, began, answered.err());
+        answered?;
         self.finish().await
     }
 
@@ -274,20 +278,36 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         }
     }
 
-    fn begin_access_line(&self, head: &RequestHead) -> AccessLine {
-        let is_wanted = self.shared().config.access_log
-            && log::log_enabled!(target: "tourbillon::access", log::Level::Info);
-        AccessLine(is_wanted.then(|| format!("{} {}", head.method_text(), head.target())))
+    fn begin_line(&self, head: &RequestHead) -> Option<Box<Entry>> {
+        let now = || self.parts.read_clock();
+        self.shared().config.access_log.begin(head, now)
     }
 
-    fn log_access(&self, line: AccessLine, status: Status) {
-        let Some(line) = line.0 else { return };
-        let (code, phrase) = (status.code(), status.phrase());
-        match self.peer {
-            Some(peer) => {
-                log::info!(target: "tourbillon::access", "{peer} - \"{line}\" {code} {phrase}");
-            }
-            None => log::info!(target: "tourbillon::access", "- - \"{line}\" {code} {phrase}"),
+    /// Counts and logs a response that has ended, or why there is none.
+    fn note_answered(
+        &mut self,
+        line: Option<Box<Entry>>,
+        began: Instant,
+        cut_off: Option<CloseReason>,
+    ) {
+        let bytes = self.protocol.body_sent();
+        if let Some(status) = self.answered_with.take() {
+            let took = self.parts.now().saturating_duration_since(began);
+            let metrics = &self.shared().counts.metrics;
+            metrics.count(status, cut_off.is_none(), bytes, took);
+        }
+        if let Some(mut line) = line {
+            line.client = self.link.client().or(self.peer);
+            line.route = self.link.route();
+            let end = Ending {
+                bytes,
+                took: self
+                    .parts
+                    .read_clock()
+                    .saturating_duration_since(line.began),
+                reason: cut_off.map(|reason| reason.to_string()),
+            };
+            self.shared().config.access_log.end(&line, &end);
         }
     }
 }

@@ -5,7 +5,9 @@
 //! one exchange after the other, unless somebody still holds it: then what
 //! they hold is over, and the next request gets a new one.
 
+use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::net::SocketAddr;
 use std::rc::Rc;
 
 use super::state::ServerState;
@@ -17,6 +19,10 @@ pub(super) struct Link {
     pub(super) server: Rc<ServerState>,
     /// Nobody waits for this exchange's response any more.
     over: Event,
+    /// Who the client is, where the peer is a proxy.
+    pub(super) client: Cell<Option<SocketAddr>>,
+    /// The pattern of the route that was found.
+    pub(super) route: RefCell<Option<Rc<str>>>,
 }
 
 /// The connection's end of a link. However the exchange ends, whoever waits
@@ -25,8 +31,12 @@ pub(super) struct OpenLink(Rc<Link>);
 
 impl OpenLink {
     pub(super) fn new(server: Rc<ServerState>) -> Self {
-        let over = Event::new();
-        OpenLink(Rc::new(Link { server, over }))
+        OpenLink(Rc::new(Link {
+            server,
+            over: Event::new(),
+            client: Cell::default(),
+            route: RefCell::default(),
+        }))
     }
 
     /// The other end, for a request.
@@ -43,7 +53,18 @@ impl OpenLink {
     pub(super) fn finish(&mut self) {
         if Rc::strong_count(&self.0) > 1 || self.0.over.is_set() {
             *self = OpenLink::new(Rc::clone(&self.0.server));
+        } else {
+            self.0.client.set(None);
+            self.0.route.take();
         }
+    }
+
+    pub(super) fn client(&self) -> Option<SocketAddr> {
+        self.0.client.get()
+    }
+
+    pub(super) fn route(&self) -> Option<Rc<str>> {
+        self.0.route.borrow().clone()
     }
 }
 

@@ -90,6 +90,28 @@ impl Request {
         self.peer
     }
 
+    /// Who sent it: the address that [`set_client`](Self::set_client) was
+    /// given, else the peer's.
+    pub fn client(&self) -> Option<SocketAddr> {
+        self.link.client.get().or(self.peer)
+    }
+
+    /// Says who sent it, where the peer is a proxy. The access log names
+    /// this address as well.
+    pub fn set_client(&mut self, client: SocketAddr) {
+        self.link.client.set(Some(client));
+    }
+
+    /// The pattern of its route, such as `/users/{id}`.
+    pub fn route(&self) -> Option<Rc<str>> {
+        self.link.route.borrow().clone()
+    }
+
+    /// Says which route was found; for routers.
+    pub fn set_route(&mut self, pattern: Rc<str>) {
+        self.link.route.replace(Some(pattern));
+    }
+
     /// What the route's `{name}` matched, percent-decoded.
     pub fn param(&self, name: &str) -> Option<&str> {
         let mut params = self.params.iter();

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use super::access_log::Entry;
 use super::body::{Kind, Stream};
 use super::close_reason::CloseReason;
 use super::connection::{Connection, broken};
@@ -19,7 +20,11 @@ use crate::http::{self, Status};
 
 impl<T: Transport, H: Handler> Connection<T, H> {
     /// Encodes the response, and writes what is too large to gather.
-    pub(super) async fn respond(&mut self, mut response: Response) -> Result<Status, CloseReason> {
+    pub(super) async fn respond(
+        &mut self,
+        mut response: Response,
+        line: Option<&mut Entry>,
+    ) -> Result<(), CloseReason> {
         let mut body = mem::take(&mut response.body).0;
         let length = match &body {
             Kind::Empty => http::BodyLength::Known(0),
@@ -53,7 +58,11 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             let sent = self.protocol.send_head(&response.head, length, &date, out);
             sent.map_err(|_| unfinished())?;
         }
-        let status = response.status();
+        self.answered_with = Some(response.status());
+        if let Some(line) = line {
+            let access_log = &self.shared().config.access_log;
+            access_log.see_response(line, &response.head);
+        }
         drop(response);
         match body {
             Kind::Empty => {}
@@ -70,7 +79,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             log::error!("a response was cut off: {error}");
             return Err(unfinished());
         }
-        Ok(status)
+        Ok(())
     }
 
     /// Whether the connection survives if nobody reads the rest of the

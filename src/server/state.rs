@@ -12,6 +12,7 @@ use slab::Slab;
 
 use super::close_reason::CloseReason;
 use super::config::Config;
+use super::metrics::{BOUNDS_MS, Metrics};
 use crate::executor::JoinHandle;
 use crate::http::http_date;
 use crate::sync::Event;
@@ -25,6 +26,7 @@ pub struct ServerState {
     pub(super) requests_running: Cell<usize>,
     pub(super) requests_refused: Cell<u64>,
     pub(super) handler_panics: Cell<u64>,
+    pub(super) metrics: Metrics,
     pub(super) drain: Event,
 }
 
@@ -57,6 +59,42 @@ impl ServerState {
     /// Handlers that panicked.
     pub fn handler_panics(&self) -> u64 {
         self.handler_panics.get()
+    }
+
+    /// Responses begun so far with a status of this class: 1 for 1xx, that is
+    /// 101, to 5 for 5xx.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such class.
+    pub fn responses(&self, class: u8) -> u64 {
+        self.metrics.responses[usize::from(class) - 1].get()
+    }
+
+    /// Responses that were cut off after their head.
+    pub fn responses_cut_off(&self) -> u64 {
+        self.metrics.cut_off.get()
+    }
+
+    /// Bytes of response bodies so far, without their framing.
+    pub fn body_bytes_sent(&self) -> u64 {
+        self.metrics.body_bytes.get()
+    }
+
+    /// How many responses took how long from the head of the request to the
+    /// last byte handed over: pairs of an upper bound, `None` for the last,
+    /// and a count of those between it and the one before.
+    ///
+    /// Time is the loop's own, which moves with its turns.
+    pub fn durations(&self) -> impl Iterator<Item = (Option<Duration>, u64)> {
+        let bounds = BOUNDS_MS.iter().map(|ms| Some(Duration::from_millis(*ms)));
+        let counts = self.metrics.durations.iter().map(Cell::get);
+        bounds.chain([None]).zip(counts)
+    }
+
+    /// The sum of all these durations.
+    pub fn durations_sum(&self) -> Duration {
+        self.metrics.took.get()
     }
 
     /// Whether the server was told to stop.

@@ -40,6 +40,7 @@ mod costs;
 mod http_faults;
 mod http_departures;
 mod http_deadlines;
+mod access_log;
 mod http_bodies;
 mod http_links;
 mod router;

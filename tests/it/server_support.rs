@@ -14,7 +14,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tourbillon::server::{Config, Handler, Server, ServerHandle, ServerState};
+use tourbillon::server::{AccessLog, Config, Handler, Server, ServerHandle, ServerState};
 use tourbillon::{Handle, Runtime};
 
 /// How long anything may take before a test gives up: it is a bug then, not a slow machine.
@@ -33,7 +33,7 @@ pub(crate) fn config() -> Config {
     Config {
         address: "127.0.0.1:0".parse().unwrap(),
         signals: false,
-        access_log: false,
+        access_log: AccessLog::off(),
         ..Config::default()
     }
 }

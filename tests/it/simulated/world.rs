@@ -323,7 +323,7 @@ fn config() -> Config {
         linger_timeout: millis(LINGER_TIMEOUT),
         graceful_timeout: millis(GRACEFUL_TIMEOUT),
         signals: false,
-        access_log: false,
+        access_log: tourbillon::server::AccessLog::off(),
         ..Config::default()
     }
 }
