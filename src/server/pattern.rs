@@ -199,7 +199,7 @@ mod tests {
         ] {
             assert_eq!(shown(pattern).as_deref(), Ok(expected), "{pattern}");
         }
-        let fields = Pattern::parse("%({a}o)s %({B-c}i)s %({d}o)s").unwrap();
+        let fields = Pattern::parse("%({a}o)s %({B-c}i)s %({d}o)s").expect("a pattern");
         assert_eq!(fields.request_fields().collect::<Vec<_>>(), ["B-c"]);
         assert_eq!(fields.response_fields().collect::<Vec<_>>(), ["a", "d"]);
     }
@@ -209,7 +209,7 @@ mod tests {
         for pattern in [
             "%", "x %h y", "%(h", "%()s", "%(é)s", "%(hh)s", "%({a)s", "%({}x)s", "%(}i)s",
         ] {
-            let error = shown(pattern).unwrap_err().to_string();
+            let error = shown(pattern).expect_err(pattern).to_string();
             assert!(error.contains("begins at \"%"), "{pattern}: {error}");
         }
     }

@@ -17,5 +17,7 @@
 //! [`Handler`](crate::server::Handler), and a [`Router`] is one.
 
 mod router;
+mod metrics;
 
+pub use metrics::metrics;
 pub use router::Router;

@@ -44,6 +44,7 @@ mod access_log;
 mod http_bodies;
 mod http_links;
 mod router;
+mod web;
 mod simulated;
 
 // The examples.

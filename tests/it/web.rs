@@ -1,0 +1,3 @@
+//! What applications are made of, over real sockets.
+
+mod metrics;
