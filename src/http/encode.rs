@@ -4,7 +4,7 @@
 //! status lines are ready-made, numbers are written without `fmt`, and the application's fields
 //! lie in wire form already.
 
-use super::head::ResponseHead;
+use super::head::{RequestHead, ResponseHead};
 use super::headers::{Known, KnownSet};
 use super::status::Status;
 
@@ -51,11 +51,7 @@ pub(super) fn response(
         line[6..35].copy_from_slice(date);
         out.extend_from_slice(&line);
     }
-    match framing {
-        Framing::None => {}
-        Framing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
-        Framing::Length(length) => push_content_length(length, out),
-    }
+    push_framing(framing, out);
     match connection {
         Connection::Implied | Connection::AsGiven => {}
         Connection::Close => out.extend_from_slice(b"connection: close\r\n"),
@@ -68,6 +64,28 @@ pub(super) fn response(
     };
     head.headers.write(own, out);
     out.extend_from_slice(b"\r\n");
+}
+
+/// Writes the head of a request. Whether the connection goes on is the caller's to say.
+pub(super) fn request(head: &RequestHead, framing: Framing, out: &mut Vec<u8>) {
+    out.extend_from_slice(head.method_text().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(head.target().as_bytes());
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    push_framing(framing, out);
+    let own = KnownSet::EMPTY
+        .with(Known::ContentLength)
+        .with(Known::TransferEncoding);
+    head.headers().write(own, out);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn push_framing(framing: Framing, out: &mut Vec<u8>) {
+    match framing {
+        Framing::None => {}
+        Framing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+        Framing::Length(length) => push_content_length(length, out),
+    }
 }
 
 /// Writes an interim head: its status and the application's fields, nothing of the protocol's.

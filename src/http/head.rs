@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::headers::Headers;
+use super::error::ProtocolError;
+use super::headers::{Headers, is_token_byte};
 use super::status::Status;
 
 /// A request method (RFC 9110, 9; PATCH is RFC 5789). Methods are case-sensitive.
@@ -105,6 +106,34 @@ pub struct RequestHead {
 }
 
 impl RequestHead {
+    /// Makes the head of a request to be sent, without fields.
+    ///
+    /// # Errors
+    ///
+    /// `Method` if that is no token, `TargetByte` if the target is empty or holds anything but
+    /// visible ASCII, or a `#`.
+    pub fn new(method: &str, target: &str) -> Result<RequestHead, ProtocolError> {
+        if method.is_empty() || !method.bytes().all(is_token_byte) {
+            return Err(ProtocolError::Method);
+        }
+        let is_target_byte = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
+        if target.is_empty() || !target.bytes().all(is_target_byte) {
+            return Err(ProtocolError::TargetByte);
+        }
+        let known = Method::from_text(method);
+        let question = target.find('?').unwrap_or(target.len());
+        Ok(RequestHead {
+            method: known,
+            other_method: match known {
+                Method::Other => method.to_owned(),
+                _ => String::new(),
+            },
+            target: target.to_owned(),
+            path_end: u32::try_from(question).map_err(|_| ProtocolError::TargetTooLong)?,
+            ..RequestHead::default()
+        })
+    }
+
     /// Empties the head and keeps its memory.
     pub fn clear(&mut self) {
         self.method = Method::default();
@@ -168,6 +197,11 @@ impl RequestHead {
     /// Returns the header fields, in order.
     pub fn headers(&self) -> &Headers {
         &self.headers
+    }
+
+    /// Returns the header fields, to change.
+    pub fn headers_mut(&mut self) -> &mut Headers {
+        &mut self.headers
     }
 
     /// Returns how many bytes of memory the head holds, so that a pool can let go of a fat one.

@@ -42,6 +42,7 @@
 
 mod protocol;
 mod respond;
+mod client;
 
 mod head;
 mod headers;
@@ -60,6 +61,7 @@ mod limits;
 mod tests;
 
 pub use body::BodyKind;
+pub use client::{AnswerError, ClientProtocol};
 pub use date::http_date;
 pub use error::{HeaderError, ProtocolError, SendError};
 pub use head::{Method, RequestHead, ResponseHead, Version};

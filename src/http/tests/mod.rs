@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod chunks;
+mod client;
 mod cuts;
 mod dates;
 mod fuzz;
