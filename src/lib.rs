@@ -81,6 +81,7 @@ pub mod signal;
 mod stdin;
 pub mod task;
 pub mod sync;
+pub mod client;
 pub mod server;
 pub mod web;
 #[cfg(feature = "hyper")]

@@ -7,8 +7,11 @@
 //!            BufReader, copy, HyperIo, FuturesIo: whoever reads
 //! ```
 //!
-//! They know no runtime, so whoever has bytes can have them.
+//! They know no runtime, so whoever has bytes can have them. A [`duplex`] is
+//! a connection without a socket.
 
 mod streams;
+mod duplex;
 
+pub use duplex::{DuplexStream, duplex};
 pub use streams::{AsyncRead, AsyncWrite};

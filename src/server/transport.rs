@@ -4,7 +4,7 @@ use std::io;
 use std::task::Context;
 use std::time::Duration;
 
-use crate::io::{AsyncRead, AsyncWrite};
+use crate::io::{AsyncRead, AsyncWrite, DuplexStream};
 use crate::net::{PeerState, TcpStream, UnixStream};
 
 /// A stream of bytes in both directions, closed by dropping it.
@@ -51,5 +51,17 @@ impl Transport for TcpStream {
 impl Transport for UnixStream {
     fn poll_peer(&mut self, cx: &mut Context<'_>) -> PeerState {
         UnixStream::poll_peer(self, cx)
+    }
+}
+
+/// Knows one end only, as a Unix socket.
+impl Transport for DuplexStream {
+    fn poll_peer(&mut self, cx: &mut Context<'_>) -> PeerState {
+        self.watch_peer(cx);
+        match self.peer_has_ended() {
+            (_, true) => PeerState::Gone,
+            (true, false) => PeerState::HalfClosed,
+            (false, false) => PeerState::Open,
+        }
     }
 }

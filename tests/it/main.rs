@@ -33,6 +33,7 @@ mod forked;
 // The server.
 mod server_support;
 mod server_child;
+mod client;
 mod server;
 mod graceful;
 mod lifespan;
