@@ -223,25 +223,6 @@ fn assert_quiet(child: &Child, what: &str) {
     }
 }
 
-#[test]
-fn requests_leave_nothing_behind() {
-    let child = Child::start("");
-    let mut client = child.connect();
-    let mut run = |rounds| {
-        for _ in 0..rounds {
-            client.send(PING.repeat(100));
-            for _ in 0..100 {
-                assert_eq!(client.reply().text(), "pong");
-            }
-        }
-    };
-    run(50);
-    let before = child.ask("/rss");
-    run(150);
-    let grown = child.ask("/rss").saturating_sub(before);
-    assert!(grown <= 1024, "grew by {grown} KiB in 15,000 requests");
-}
-
 #[track_caller]
 fn wait_until_alone(child: &Child, fds: u64) {
     let since = Instant::now();
@@ -256,17 +237,6 @@ fn wait_until_alone(child: &Child, fds: u64) {
         );
         thread::sleep(Duration::from_millis(1));
     }
-}
-
-#[test]
-fn connections_that_come_and_go_leave_nothing_behind() {
-    let child = Child::start("");
-    child.connect().settle();
-    let fds = child.ask("/fds");
-    for _ in 0..1000 {
-        drop(child.connect());
-    }
-    wait_until_alone(&child, fds);
 }
 
 #[test]
@@ -308,14 +278,14 @@ fn resets_at_any_moment_leave_nothing_behind() {
 
 #[test]
 fn a_full_descriptor_table_is_survived() {
-    let child = Child::start("fds=64");
+    let child = Child::start("fds=256");
     let mut early: Vec<Client> = (0..20).map(|_| child.connect()).collect();
     for client in &mut early {
         client.send(PING);
         assert_eq!(client.reply().text(), "pong");
     }
-    // Some thirty find a place, and the queue holds fewer than there are places at all.
-    let mut late: Vec<Client> = (0..60).map(|_| child.connect()).collect();
+    // Some two hundred find a place, and the queue holds fewer than there are places at all.
+    let mut late: Vec<Client> = (0..260).map(|_| child.connect()).collect();
     child.line("accepting pauses");
     // Those that are in are served, and again, and the loop does not spin meanwhile.
     early.iter_mut().for_each(Client::settle);
@@ -345,6 +315,7 @@ fn a_full_descriptor_table_is_survived() {
             },
         }
     }
+    println!("256 descriptors, 280 clients: {refused} told by a close, {spent} us of CPU a second");
     assert!(refused >= 3, "{refused} were told");
     // When those who had a place have left, there is one for all who are still in the queue.
     let mut last = early.swap_remove(0);

@@ -38,6 +38,7 @@ mod server;
 mod graceful;
 mod lifespan;
 mod costs;
+mod faults;
 mod http_faults;
 mod http_departures;
 mod http_deadlines;
