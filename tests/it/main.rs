@@ -48,6 +48,7 @@ mod http_links;
 mod router;
 mod web;
 mod simulated;
+mod corpus;
 
 // The examples.
 mod examples;
