@@ -6,6 +6,7 @@
 //!   connect  begin a connection from a chosen address
 //!   sendfile from a file to a socket without a copy
 //!   unix_socket   listen at a path with its mode set first, who is at the other end
+//!   inherited     a listening socket by its number
 //!   fault    which errors of the kernel mean "go on", and which "no descriptors left"
 //!   host     how many descriptors this process may have
 //!   process  the end of a child ──▶ a readable fd; signals to children
@@ -28,6 +29,7 @@ mod signal;
 mod pending;
 mod socket;
 mod unix_socket;
+mod inherited;
 mod process;
 mod fork;
 
@@ -40,6 +42,7 @@ pub use fault::raw_os_error;
 pub(crate) use fault::{NamedError, cannot_watch, is_peer_gone_on_accept, is_resource_exhausted};
 pub(crate) use fork::Origin;
 pub(crate) use host::raise_fd_limit;
+pub(crate) use inherited::{InheritedListener, inherit_listener};
 pub(crate) use process::{open_pidfd, send_signal, set_blocking, wait_readable};
 pub(crate) use sendfile::send_file;
 pub use signal::Signal;

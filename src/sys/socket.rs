@@ -354,7 +354,7 @@ pub(super) fn set_option<T: Copy>(
     Ok(())
 }
 
-fn int_option(fd: BorrowedFd<'_>, level: c_int, name: c_int) -> io::Result<c_int> {
+pub(super) fn int_option(fd: BorrowedFd<'_>, level: c_int, name: c_int) -> io::Result<c_int> {
     let mut value: c_int = 0;
     let mut size = size_of_option::<c_int>();
     let target: *mut c_void = (&raw mut value).cast();
