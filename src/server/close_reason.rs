@@ -28,6 +28,8 @@ pub enum CloseReason {
     HalfCloseTimeout,
     /// The server drains, and the connection was idle.
     Draining,
+    /// The server stopped, and had waited for it long enough.
+    CutOff,
     /// Reading or writing failed.
     Broken(io::ErrorKind),
 }
@@ -56,6 +58,7 @@ impl fmt::Display for CloseReason {
                 f.write_str("half-closed by the client for longer than half_close_timeout")
             }
             CloseReason::Draining => f.write_str("idle while the server drains"),
+            CloseReason::CutOff => f.write_str("cut off when the server stopped"),
             CloseReason::Broken(kind) => write!(f, "broken: {kind}"),
         }
     }

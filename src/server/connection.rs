@@ -14,6 +14,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::access_log::Ending;
+use super::body_rate::BodyRate;
 use super::close_reason::CloseReason;
 use super::handler::Handler;
 use super::input::Input;
@@ -62,6 +63,7 @@ pub(super) struct Connection<T, H> {
     /// The client has left, and its handler goes on all the same.
     pub(super) left: Option<CloseReason>,
     pub(super) body: Option<OpenBody>,
+    pub(super) body_rate: BodyRate,
     /// Bytes may come that nobody will read: the close must be a soft one.
     pub(super) lingers: bool,
     /// The transport was told to reset when it is closed.
@@ -108,6 +110,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             answered_with: None,
             left: None,
             body: None,
+            body_rate: BodyRate::default(),
             lingers: false,
             resets: false,
         }
@@ -294,6 +297,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         if has_moved {
             self.made_progress();
         }
+        self.body_rate.end_wait(self.parts.now());
         let limit = self.shared().config.write_timeout;
         self.poll_deadline(Wait::Write, limit, cx)
             .map(|()| Err(CloseReason::WriteTimeout))

@@ -4,24 +4,32 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::process;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::handler::Handler;
-use super::server::{ServeError, Server};
+use super::lifespan::Running;
+use super::serve_error::ServeError;
+use super::server::Server;
+use super::state::Open;
 use crate::runtime::{current, sleep, yield_now};
 
 /// How long the last connections and requests, that are in the kernel but
 /// not known here yet, have to show themselves.
 const LAST_LOOK: Duration = Duration::from_millis(1);
 
+/// How many of those that are cut off are named.
+const NAMED_MAX: usize = 100;
+
 /// Runs the six steps.
 pub(super) async fn shutdown<H: Handler>(server: &mut Server<H>) -> Result<(), ServeError> {
+    let counts = server.state();
+    counts.serving.set(false);
+    serve_on(server).await;
     log::info!("Shutting down: 1. no new connections");
     accept_the_last(server).await;
-    drop(server.listener.take());
+    drop(server.listeners.take());
 
     log::info!("Shutting down: 2. idle connections end, busy ones after their response");
-    let counts = server.state();
     counts.drain.set();
     server.shared.wake_connections();
     // Woken in the next turn; the idle ones are gone in the one after.
@@ -55,6 +63,28 @@ pub(super) async fn shutdown<H: Handler>(server: &mut Server<H>) -> Result<(), S
     ended
 }
 
+/// Serves on for a while, when whoever sends the requests can know already
+/// that it should not. A second request to stop cuts that short.
+async fn serve_on<H: Handler>(server: &mut Server<H>) {
+    let delay = server.shared.config.shutdown_delay;
+    if delay.is_zero() {
+        return;
+    }
+    log::info!("Shutting down: not ready any more, stopping in {delay:?} (shutdown_delay)");
+    let handle = server.handle();
+    let mut asked_again = pin!(handle.asked(2));
+    let mut over = sleep(delay);
+    poll_fn(|cx| {
+        server.poll_signals(cx);
+        if asked_again.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        server.poll_accept(cx);
+        Pin::new(&mut over).poll(cx)
+    })
+    .await;
+}
+
 /// A client whose connection the kernel has completed would be reset by
 /// closing the listener, and one whose request has arrived should be answered.
 async fn accept_the_last<H: Handler>(server: &mut Server<H>) {
@@ -66,14 +96,21 @@ async fn accept_the_last<H: Handler>(server: &mut Server<H>) {
     .await;
 }
 
-/// Waits for the last connection, but not for ever, and returns whether a
-/// second request to stop cut it short.
+/// Waits for the last connection and for the lifespan's drain, but not for
+/// ever, and returns whether a second request to stop cut it short.
 async fn wait_for_connections<H: Handler>(server: &mut Server<H>) -> bool {
     let handle = server.handle();
     let mut asked_again = pin!(handle.asked(2));
     let mut deadline = sleep(server.shared.config.graceful_timeout);
-    poll_fn(|cx| {
-        if server.shared.counts.connections_open() == 0 {
+    let mut hook = begin_drain_hook(server);
+    let was_forced = poll_fn(|cx| {
+        if let Some(Poll::Ready(ended)) = hook.as_mut().map(|hook| hook.as_mut().poll(cx)) {
+            hook = None;
+            if let Err(error) = ended {
+                log::error!("The application's drain failed: {error}");
+            }
+        }
+        if hook.is_none() && server.shared.counts.connections_open() == 0 {
             return Poll::Ready(false);
         }
         *server.shared.watcher.borrow_mut() = Some(cx.waker().clone());
@@ -83,7 +120,17 @@ async fn wait_for_connections<H: Handler>(server: &mut Server<H>) -> bool {
         }
         Pin::new(&mut deadline).poll(cx).map(|()| false)
     })
-    .await
+    .await;
+    if hook.is_some() {
+        log::warn!("The application's drain was not waited for any longer");
+    }
+    was_forced
+}
+
+fn begin_drain_hook<H: Handler>(server: &mut Server<H>) -> Option<Running<()>> {
+    let hook = server.hooks.as_mut()?.drain.take()?;
+    let state = server.shared.lifespan_state.borrow().clone()?;
+    Some(hook(state))
 }
 
 /// Says what is left, and aborts it.
@@ -93,26 +140,40 @@ fn abort_connections<H: Handler>(server: &Server<H>, was_forced: bool) {
     } else {
         "graceful_timeout has passed"
     };
-    let connections = server.shared.connections.borrow();
-    log::warn!(
-        "Shutting down: 4. {why}, {} connections are cut off",
-        connections.len()
-    );
     let now = current().now();
+    let connections = server.shared.connections.borrow();
+    let count = connections.len();
+    let named = connections.iter().take(NAMED_MAX);
+    let named: Vec<String> = named.map(|(_, open)| name(open, now)).collect();
     for (_, open) in connections.iter() {
-        let peer = open
-            .peer
-            .map_or_else(|| "unknown peer".to_owned(), |peer| peer.to_string());
-        let state = if open.is_busy { "in a request" } else { "idle" };
-        let age = now.saturating_duration_since(open.since);
-        log::warn!(
-            "  {peer}: {state}, request {}, open for {age:.1?}",
-            open.requests
-        );
         if let Some(task) = &open.task {
             task.abort();
         }
     }
+    drop(connections);
+    log::warn!("Shutting down: 4. {why}, {count} connections are cut off");
+    for name in &named {
+        log::warn!("  {name}");
+    }
+    if count > NAMED_MAX {
+        log::warn!("  and {} more", count - NAMED_MAX);
+    }
+    server.shared.is_cut_off.set(true);
+    server.shared.wake_connections();
+}
+
+/// Who it is, what it asked for and since when.
+fn name(open: &Open, now: Instant) -> String {
+    let since = |then| now.saturating_duration_since(then);
+    let peer = open
+        .peer
+        .map_or_else(|| "unknown peer".to_owned(), |peer| peer.to_string());
+    let state = match open.request.since {
+        Some(begun) if open.is_busy => format!("{} for {:.1?}", open.request, since(begun)),
+        _ => "idle".to_owned(),
+    };
+    let (requests, age) = (open.requests, since(open.since));
+    format!("{peer}: {state}, request {requests}, open for {age:.1?}")
 }
 
 /// Aborted tasks are dropped by the loop's next turn.

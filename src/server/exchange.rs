@@ -8,14 +8,16 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use super::access_log::{Ending, Entry};
+use super::body_rate::BodyRate;
 use super::close_reason::CloseReason;
 use super::connection::{Connection, Wait};
 use super::handler::Handler;
 use super::request::Request;
 use super::request_body::{BodyError, BodySlot, OpenBody, RequestBody};
 use super::response::Response;
-use super::state::ServerState;
+use super::state::Shared;
 use super::transport::Transport;
+use super::turn_away::refusal;
 use crate::executor::panic_text;
 use crate::http::{self, Event, Next, RequestHead, Status};
 use crate::net::PeerState;
@@ -25,58 +27,65 @@ use crate::runtime::Sleep;
 /// connection; a longer one costs the connection instead.
 pub(super) const UNWANTED_BYTES_MAX: u64 = 64 * 1024;
 
-/// Counts a request as running, also when its connection is aborted.
-struct Running(Rc<ServerState>);
-
-impl Running {
-    fn new(counts: &Rc<ServerState>) -> Self {
-        counts.requests_total.set(counts.requests_total.get() + 1);
-        counts
-            .requests_running
-            .set(counts.requests_running.get() + 1);
-        Running(Rc::clone(counts))
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0
-            .requests_running
-            .set(self.0.requests_running.get() - 1);
-    }
-}
-
 impl<T: Transport, H: Handler> Connection<T, H> {
     /// Has the request answered. An error says why the connection ends.
     pub(super) async fn exchange(&mut self, head: RequestHead) -> Result<(), CloseReason> {
         self.requests += 1;
+        if self.requests >= self.shared().config.requests_per_connection_max {
+            self.protocol.close_after_response();
+        }
         let mut line = self.begin_line(&head);
-        let began = self.parts.now();
-        let _running = Running::new(&self.shared().counts);
+        let (began, requests) = (self.parts.now(), self.requests);
+        self.place.note(|open| {
+            open.is_busy = true;
+            open.requests = requests;
+            open.request.begin(head.method_text(), head.target(), began);
+        });
         let body = if self.protocol.request_complete() {
             RequestBody::empty()
         } else {
             let slot = Rc::<BodySlot>::default();
             self.body = Some(OpenBody(Rc::clone(&slot)));
+            self.body_rate = BodyRate::default();
             RequestBody::from_slot(slot)
         };
         let shared = Rc::clone(self.shared());
-        let state = shared.lifespan_state.borrow().clone();
-        let request = Request::new(head, body, self.peer, state, self.link.share());
-        let handled = {
-            // In a block of its own, so that `handle` itself is called when it
-            // is polled, where a panic is caught.
-            let mut handler = pin!(async { shared.app.handle(request).await });
-            self.wait(|connection, cx| connection.poll_handler(handler.as_mut(), cx))
-                .await
-        };
-        let answered = match handled {
-            Ok(response) => self.respond(response, line.as_deref_mut()).await,
+        let answered = match self.enter(&shared).await {
+            Ok(Some(running)) => {
+                let answered = match self.handle(head, body, &shared).await {
+                    Ok(response) => self.respond(response, line.as_deref_mut()).await,
+                    Err(reason) => Err(reason),
+                };
+                // What is left of the request is no work of the application's.
+                drop(running);
+                answered
+            }
+            Ok(None) => {
+                drop(body);
+                let refused = refusal(shared.config.retry_after);
+                self.respond(refused, line.as_deref_mut()).await
+            }
             Err(reason) => Err(reason),
         };
         self.note_answered(line, began, answered.err());
         answered?;
         self.finish().await
+    }
+
+    /// Has the application make the response.
+    async fn handle(
+        &mut self,
+        head: RequestHead,
+        body: RequestBody,
+        shared: &Shared<H>,
+    ) -> Result<Response, CloseReason> {
+        let state = shared.lifespan_state.borrow().clone();
+        let request = Request::new(head, body, self.peer, state, self.link.share());
+        // In a block of its own, so that `handle` itself is called when it
+        // is polled, where a panic is caught.
+        let mut handler = pin!(async { shared.app.handle(request).await });
+        self.wait(|connection, cx| connection.poll_handler(handler.as_mut(), cx))
+            .await
     }
 
     /// Polls the handler, and does what it waits for.
@@ -164,6 +173,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         loop {
             if self.decode_body(&slot) {
                 self.made_progress();
+                self.body_rate.end_wait(self.parts.now());
                 return Poll::Ready(Ok(()));
             }
             if let Err(reason) = ready!(self.poll_flush(cx)) {
@@ -177,13 +187,29 @@ impl<T: Transport, H: Handler> Connection<T, H> {
                     return Poll::Ready(Ok(()));
                 }
                 Poll::Pending => {
-                    let limit = self.shared().config.body_timeout;
-                    ready!(self.poll_deadline(Wait::Body, limit, cx));
-                    self.fail_body(&slot, BodyError::Timeout);
+                    let error = ready!(self.poll_body_timeout(cx));
+                    self.fail_body(&slot, error);
                     return Poll::Ready(Ok(()));
                 }
             }
         }
+    }
+
+    /// Nothing more of a body has come: there is a deadline for the next
+    /// read, and one that only bytes push back.
+    fn poll_body_timeout(&mut self, cx: &mut Context<'_>) -> Poll<BodyError> {
+        let config = &self.place.shared.config;
+        let (min, grace) = (config.body_rate_min, config.body_rate_grace);
+        let now = self.parts.now();
+        self.body_rate.begin_wait(now);
+        let patience = self.body_rate.patience(now, min, grace);
+        let limit = patience.map_or(config.body_timeout, |time| time.min(config.body_timeout));
+        ready!(self.poll_deadline(Wait::Body, limit, cx));
+        let is_slow = patience.is_some_and(|time| time.is_zero());
+        Poll::Ready(match is_slow {
+            true => BodyError::TooSlow,
+            false => BodyError::Timeout,
+        })
     }
 
     /// Tells the reader that no more will come. What follows on this
@@ -210,6 +236,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             let needs_more = received.event == Event::NeedMore;
             let mut has_given = false;
             if let Event::Body(range) = received.event {
+                self.body_rate.received(range.len());
                 slot.give(unread[range].to_vec());
                 has_given = true;
             }

@@ -9,9 +9,9 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 type BoxError = Box<dyn Error + Send + Sync>;
-type Running<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>>>>;
+pub(super) type Running<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>>>>;
 type Startup = dyn FnOnce() -> Running<Rc<dyn Any>>;
-type Shutdown = dyn FnOnce(Rc<dyn Any>) -> Running<()>;
+type Ending = dyn FnOnce(Rc<dyn Any>) -> Running<()>;
 
 /// Hooks around the life of a server, and the state that one of them makes.
 ///
@@ -43,7 +43,8 @@ pub struct Lifespan<S> {
 /// The hooks, with the state's type forgotten.
 pub(super) struct Hooks {
     startup: Option<Box<Startup>>,
-    pub(super) shutdown: Option<Box<Shutdown>>,
+    pub(super) drain: Option<Box<Ending>>,
+    pub(super) shutdown: Option<Box<Ending>>,
 }
 
 impl Hooks {
@@ -73,10 +74,45 @@ impl<S: 'static> Lifespan<S> {
         Lifespan {
             hooks: Hooks {
                 startup: Some(Box::new(startup)),
+                drain: None,
                 shutdown: None,
             },
             state: PhantomData,
         }
+    }
+
+    /// Hears that the server drains with `drain`, which is given the state.
+    ///
+    /// It begins when no more connections are accepted, before those that are
+    /// open are waited for, and runs beside the requests that are still being
+    /// answered. The server waits for it as for them, and drops it after
+    /// [`graceful_timeout`](super::Config::graceful_timeout). A failure is
+    /// logged and changes nothing.
+    ///
+    /// # Examples
+    ///
+    /// Streams end first, and the pool of connections behind them last:
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use tourbillon::server::Lifespan;
+    /// use tourbillon::sync::CancellationToken;
+    ///
+    /// let lifespan = Lifespan::new(async || Ok::<_, Infallible>(CancellationToken::new()))
+    ///     .on_drain(async |streams| {
+    ///         streams.cancel();
+    ///         Ok::<_, Infallible>(())
+    ///     })
+    ///     .on_shutdown(async |_| Ok::<_, Infallible>(println!("all are gone")));
+    /// # let _ = lifespan;
+    /// ```
+    #[must_use]
+    pub fn on_drain<E>(mut self, drain: impl AsyncFnOnce(Rc<S>) -> Result<(), E> + 'static) -> Self
+    where
+        E: Into<BoxError> + 'static,
+    {
+        self.hooks.drain = Some(ending(drain));
+        self
     }
 
     /// Ends with `shutdown`, which is given the state.
@@ -88,17 +124,23 @@ impl<S: 'static> Lifespan<S> {
     where
         E: Into<BoxError> + 'static,
     {
-        let shutdown = move |state: Rc<dyn Any>| -> Running<()> {
-            let state = state.downcast().expect("startup made a state of this type");
-            Box::pin(async move { shutdown(state).await.map_err(Into::into) })
-        };
-        self.hooks.shutdown = Some(Box::new(shutdown));
+        self.hooks.shutdown = Some(ending(shutdown));
         self
     }
 
     pub(super) fn into_hooks(self) -> Hooks {
         self.hooks
     }
+}
+
+/// A hook that is given the state, with the state's type forgotten.
+fn ending<S: 'static, E: Into<BoxError> + 'static>(
+    hook: impl AsyncFnOnce(Rc<S>) -> Result<(), E> + 'static,
+) -> Box<Ending> {
+    Box::new(move |state| {
+        let state = state.downcast().expect("startup made a state of this type");
+        Box::pin(async move { hook(state).await.map_err(Into::into) })
+    })
 }
 
 impl<S> fmt::Debug for Lifespan<S> {

@@ -3,7 +3,7 @@
 //! ```text
 //!   serve(app, config) ──▶ Server::new ──▶ startup ──▶ main_loop ──▶ shutdown
 //!                                            │           │              │
-//!                              Lifespan, listener,    accept:     six logged steps
+//!                              Lifespan, listeners,   accept:     six logged steps
 //!                              signals                one task a
 //!                                                     connection
 //!
@@ -20,7 +20,11 @@
 //! wants more, and writing waits when the client does.
 
 mod server;
+mod serve_error;
 mod config;
+mod listen;
+mod listeners;
+mod accept;
 mod lifespan;
 mod drain;
 mod stop;
@@ -29,11 +33,16 @@ mod metrics;
 mod access_log;
 mod pattern;
 mod json_text;
+mod request_line;
+mod in_flight;
+mod running;
+mod turn_away;
 mod connection;
 mod exchange;
 mod respond;
 mod closing;
 mod input;
+mod body_rate;
 mod output;
 mod link;
 mod pool;
@@ -46,6 +55,9 @@ mod extensions;
 mod body;
 mod close_reason;
 
+#[cfg(test)]
+mod tests;
+
 pub use crate::http::{BodyLength, Headers, Method, ProtocolError, Status, Version};
 pub use access_log::AccessLog;
 pub use body::{Body, BodyWriter, Disconnected};
@@ -53,13 +65,16 @@ pub use close_reason::CloseReason;
 pub use config::Config;
 pub use extensions::Extensions;
 pub use handler::{Blocking, Handler, blocking};
+pub use in_flight::Overload;
 pub use lifespan::Lifespan;
 pub use link::{Disconnect, Draining};
+pub use listen::{Listen, LocalAddr};
 pub use pattern::PatternError;
 pub use request::Request;
 pub use request_body::{BodyError, RequestBody};
 pub use response::{IntoResponse, Response};
-pub use server::{ServeError, Server, serve};
+pub use serve_error::ServeError;
+pub use server::{Server, serve};
 pub use state::ServerState;
 pub use stop::ServerHandle;
 pub use transport::Transport;

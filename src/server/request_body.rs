@@ -184,6 +184,9 @@ pub enum BodyError {
     /// The client sent nothing for
     /// [`body_timeout`](super::Config::body_timeout).
     Timeout,
+    /// The client sent less than
+    /// [`body_rate_min`](super::Config::body_rate_min) asks for.
+    TooSlow,
     /// The client left before the end.
     Disconnected,
     /// The response was complete before the body was read.
@@ -196,7 +199,7 @@ impl BodyError {
         match self {
             BodyError::TooLong => Status::CONTENT_TOO_LARGE,
             BodyError::Refused(error) => error.status(),
-            BodyError::Timeout => Status::REQUEST_TIMEOUT,
+            BodyError::Timeout | BodyError::TooSlow => Status::REQUEST_TIMEOUT,
             BodyError::Disconnected | BodyError::Late => Status::BAD_REQUEST,
         }
     }
@@ -208,6 +211,7 @@ impl fmt::Display for BodyError {
             BodyError::TooLong => f.write_str("the body is longer than its reader's limit"),
             BodyError::Refused(error) => error.fmt(f),
             BodyError::Timeout => f.write_str("the client sent nothing for body_timeout"),
+            BodyError::TooSlow => f.write_str("the client sent slower than body_rate_min"),
             BodyError::Disconnected => f.write_str("the client left before the body's end"),
             BodyError::Late => f.write_str("the response was complete before the body was read"),
         }
@@ -219,7 +223,7 @@ impl std::error::Error for BodyError {}
 impl From<BodyError> for io::Error {
     fn from(error: BodyError) -> Self {
         let kind = match error {
-            BodyError::Timeout => io::ErrorKind::TimedOut,
+            BodyError::Timeout | BodyError::TooSlow => io::ErrorKind::TimedOut,
             BodyError::Disconnected => io::ErrorKind::UnexpectedEof,
             _ => io::ErrorKind::InvalidData,
         };

@@ -1,15 +1,13 @@
 //! A server's life: startup, main loop, shutdown.
 
-use std::error::Error;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::process;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use super::close_reason::CloseReason;
 use super::config::Config;
@@ -17,16 +15,15 @@ use super::connection::Connection;
 use super::drain;
 use super::handler::Handler;
 use super::lifespan::{Hooks, Lifespan};
+use super::listen::LocalAddr;
+use super::listeners::Listeners;
+use super::serve_error::ServeError;
 use super::state::{Place, ServerState, Shared};
 use super::stop::ServerHandle;
 use super::transport::Transport;
-use crate::net::{ListenOptions, TcpListener, TcpStream};
-use crate::runtime::{Runtime, Sleep, current, sleep, spawn_named};
+use crate::runtime::{Runtime, Sleep, current, timeout};
 use crate::signal::{Signal, Signals};
 use crate::sys;
-
-/// How long accepting rests after an error that the listener has no answer to.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves `app` on a runtime of its own until SIGINT or SIGTERM. Returns
 /// when the server has stopped.
@@ -67,10 +64,10 @@ pub fn serve(app: impl Handler, config: Config) -> Result<(), ServeError> {
 pub struct Server<H> {
     pub(super) shared: Rc<Shared<H>>,
     pub(super) hooks: Option<Hooks>,
-    pub(super) listener: Option<TcpListener>,
+    pub(super) listeners: Option<Listeners>,
     pub(super) signals: Option<Signals>,
     /// After an error, so that a broken listener does not spin.
-    accept_pause: Option<Sleep>,
+    pub(super) accept_pause: Option<Sleep>,
     pub(super) handle: ServerHandle,
 }
 
@@ -80,7 +77,7 @@ impl<H: Handler> Server<H> {
         Server {
             shared: Rc::new(Shared::new(app, config)),
             hooks: None,
-            listener: None,
+            listeners: None,
             signals: None,
             accept_pause: None,
             handle: ServerHandle::default(),
@@ -104,9 +101,37 @@ impl<H: Handler> Server<H> {
         Rc::clone(&self.shared.counts)
     }
 
-    /// Where it listens, between startup and shutdown.
+    /// The first TCP address it listens on, between startup and shutdown.
     pub fn local_addr(&self) -> Option<SocketAddr> {
-        self.listener.as_ref()?.local_addr().ok()
+        let listeners = self.listeners.as_ref()?;
+        listeners.addresses().find_map(LocalAddr::tcp)
+    }
+
+    /// All that it listens on, in the order of
+    /// [`Config::listen`](super::Config::listen), between startup and
+    /// shutdown.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use tourbillon::server::{Config, Listen, LocalAddr, Server};
+    ///
+    /// let free = Listen::Tcp("127.0.0.1:0".parse()?);
+    /// let config = Config { listen: vec![free.clone(), free], ..Config::default() };
+    /// let mut server = Server::new(async |_request| "Hello!", config);
+    /// tourbillon::Runtime::new()?.block_on(async {
+    ///     server.startup().await?;
+    ///     let addresses = server.local_addrs();
+    ///     assert!(matches!(addresses[..], [LocalAddr::Tcp(a), LocalAddr::Tcp(b)] if a != b));
+    ///     server.shutdown().await
+    /// })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn local_addrs(&self) -> Vec<LocalAddr> {
+        let listeners = self.listeners.iter();
+        listeners.flat_map(Listeners::addresses).cloned().collect()
     }
 
     /// Starts, serves until it is told to stop, and stops.
@@ -129,22 +154,25 @@ impl<H: Handler> Server<H> {
         self.shutdown().await
     }
 
-    /// Runs the lifespan's startup, listens, and takes the signals. Returns
-    /// where it listens.
+    /// Runs the lifespan's startup, listens, and takes the signals. From then
+    /// on [`ServerState::is_ready`] says so.
     ///
     /// # Errors
     ///
-    /// When the lifespan's startup fails, the address cannot be listened on,
-    /// or the signals cannot be taken.
+    /// When the lifespan's startup fails or takes longer than
+    /// [`startup_timeout`](Config::startup_timeout), an address cannot be
+    /// listened on, or the signals cannot be taken.
     ///
     /// # Cancellation
     ///
     /// Dropping the future drops the hook that runs, and nothing listens.
-    pub async fn startup(&mut self) -> Result<SocketAddr, ServeError> {
+    pub async fn startup(&mut self) -> Result<(), ServeError> {
         log::info!("Started server process [{}]", process::id());
         if let Some(hooks) = &mut self.hooks {
             log::info!("Waiting for application startup.");
-            match hooks.start().await {
+            let limit = self.shared.config.startup_timeout;
+            let started = timeout(limit, hooks.start()).await;
+            match started.unwrap_or_else(|_| Err(format!("it took longer than {limit:?}").into())) {
                 Ok(state) => *self.shared.lifespan_state.borrow_mut() = Some(state),
                 Err(error) => {
                     log::error!("Application startup failed: {error}");
@@ -155,7 +183,7 @@ impl<H: Handler> Server<H> {
             log::info!("Application startup complete.");
         }
         match self.listen() {
-            Ok(address) => Ok(address),
+            Ok(()) => Ok(()),
             Err(error) => {
                 log::error!("{error}");
                 // What was started is stopped again, as if it had served.
@@ -165,25 +193,23 @@ impl<H: Handler> Server<H> {
         }
     }
 
-    fn listen(&mut self) -> io::Result<SocketAddr> {
+    fn listen(&mut self) -> io::Result<()> {
         let config = &self.shared.config;
-        let options = ListenOptions {
-            backlog: config.backlog,
-            ..ListenOptions::default()
-        };
-        let listener = TcpListener::bind_with(config.address, &options)?;
-        let address = listener.local_addr()?;
+        let listeners = Listeners::bind(config)?;
         if config.signals {
             self.signals = Some(Signals::new(&[Signal::Interrupt, Signal::Terminate])?);
         }
-        self.listener = Some(listener);
         let hint = if config.signals {
             " (press Ctrl-C to quit)"
         } else {
             ""
         };
-        log::info!("tourbillon listening on http://{address}{hint}");
-        Ok(address)
+        for address in listeners.addresses() {
+            log::info!("tourbillon running on {address}{hint}");
+        }
+        self.listeners = Some(listeners);
+        self.shared.counts.serving.set(true);
+        Ok(())
     }
 
     /// Accepts connections until it is told to stop by a signal or by its
@@ -197,7 +223,7 @@ impl<H: Handler> Server<H> {
     ///
     /// When called before [`startup`](Self::startup).
     pub async fn main_loop(&mut self) {
-        assert!(self.listener.is_some(), "main_loop follows startup");
+        assert!(self.listeners.is_some(), "main_loop follows startup");
         let handle = self.handle.clone();
         let mut asked = pin!(handle.asked(1));
         poll_fn(|cx| {
@@ -228,49 +254,11 @@ impl<H: Handler> Server<H> {
         }
     }
 
-    /// Accepts all that wait, as far as the limits allow.
-    pub(super) fn poll_accept(&mut self, cx: &mut Context<'_>) {
-        loop {
-            if let Some(pause) = &mut self.accept_pause {
-                if Pin::new(pause).poll(cx).is_pending() {
-                    return;
-                }
-                self.accept_pause = None;
-            }
-            let open = self.shared.counts.connections_open.get();
-            if open >= self.shared.config.connections_max {
-                *self.shared.watcher.borrow_mut() = Some(cx.waker().clone());
-                return;
-            }
-            let Some(listener) = &mut self.listener else {
-                return;
-            };
-            match listener.poll_accept(cx) {
-                Poll::Pending => return,
-                Poll::Ready(Ok((stream, peer))) => self.spawn_connection(stream, peer),
-                Poll::Ready(Err(error)) => {
-                    log::error!("A connection was not accepted: {error}");
-                    self.accept_pause = Some(sleep(ACCEPT_PAUSE));
-                }
-            }
-        }
-    }
-
-    fn spawn_connection(&self, stream: TcpStream, peer: SocketAddr) {
-        let place = Place::take(Rc::clone(&self.shared), Some(peer), current().now());
-        let key = place.key;
-        let connection = Connection::new(stream, place, Some(peer));
-        let task = spawn_named("http connection", connection.run());
-        if let Some(open) = self.shared.connections.borrow_mut().get_mut(key) {
-            open.task = Some(task);
-        }
-    }
-
     /// Serves one connection over `transport` until it ends, and returns
     /// why. For transports that no listener accepts.
     ///
-    /// It belongs to this server: it is counted, and it is told when the
-    /// server drains.
+    /// It belongs to this server: it is counted, it is told when the server
+    /// drains, and it is cut off with the others.
     ///
     /// # Cancellation
     ///
@@ -285,14 +273,30 @@ impl<H: Handler> Server<H> {
         transport: T,
         peer: Option<SocketAddr>,
     ) -> impl Future<Output = CloseReason> + use<H, T> {
-        let place = Place::take(Rc::clone(&self.shared), peer, current().now());
-        Connection::new(transport, place, peer).run()
+        let shared = Rc::clone(&self.shared);
+        let place = Place::take(Rc::clone(&shared), peer, current().now());
+        let key = place.key;
+        let connection = Connection::new(transport, place, peer);
+        async move {
+            let mut running = pin!(connection.run());
+            poll_fn(|cx| {
+                if shared.is_cut_off.get() {
+                    return Poll::Ready(CloseReason::CutOff);
+                }
+                shared.note_waker(key, cx);
+                running.as_mut().poll(cx)
+            })
+            .await
+        }
     }
 
-    /// Stops in order, in six steps that are logged: close the listener; end
+    /// Stops in order, in six steps that are logged: close the listeners; end
     /// idle connections; wait for the busy ones, at most for
     /// [`graceful_timeout`](Config::graceful_timeout) or until asked again;
     /// abort what is left, by name; run the lifespan's shutdown; done.
+    ///
+    /// From the call on it is not [ready](ServerState::is_ready); the first
+    /// step comes after [`shutdown_delay`](Config::shutdown_delay).
     ///
     /// # Errors
     ///
@@ -312,41 +316,7 @@ impl<H> fmt::Debug for Server<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server")
             .field("shared", &self.shared)
-            .field("listener", &self.listener)
+            .field("listeners", &self.listeners)
             .finish_non_exhaustive()
-    }
-}
-
-/// Why a server did not start, or did not stop well.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum ServeError {
-    /// No runtime could be made.
-    Runtime(io::Error),
-    /// The address could not be listened on, or the signals not be taken.
-    Listen(io::Error),
-    /// The lifespan's startup failed.
-    Startup(Box<dyn Error + Send + Sync>),
-    /// The lifespan's shutdown failed.
-    Shutdown(Box<dyn Error + Send + Sync>),
-}
-
-impl fmt::Display for ServeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            ServeError::Runtime(error) => write!(f, "no runtime: {error}"),
-            ServeError::Listen(error) => error.fmt(f),
-            ServeError::Startup(error) => write!(f, "application startup failed: {error}"),
-            ServeError::Shutdown(error) => write!(f, "application shutdown failed: {error}"),
-        }
-    }
-}
-
-impl Error for ServeError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            ServeError::Runtime(error) | ServeError::Listen(error) => Some(error),
-            ServeError::Startup(error) | ServeError::Shutdown(error) => Some(&**error),
-        }
     }
 }

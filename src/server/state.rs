@@ -5,14 +5,16 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::task::Waker;
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use slab::Slab;
 
 use super::close_reason::CloseReason;
 use super::config::Config;
+use super::in_flight::InFlight;
 use super::metrics::{BOUNDS_MS, Metrics};
+use super::request_line::RequestLine;
 use crate::executor::JoinHandle;
 use crate::http::http_date;
 use crate::sync::Event;
@@ -25,8 +27,16 @@ pub struct ServerState {
     pub(super) requests_total: Cell<u64>,
     pub(super) requests_running: Cell<usize>,
     pub(super) requests_refused: Cell<u64>,
+    pub(super) requests_waiting: Cell<usize>,
+    pub(super) overload_refusals: Cell<u64>,
+    pub(super) connections_refused: Cell<u64>,
+    pub(super) connections_leaving: Cell<usize>,
     pub(super) handler_panics: Cell<u64>,
     pub(super) metrics: Metrics,
+    /// Between startup and shutdown.
+    pub(super) serving: Cell<bool>,
+    /// The application's word.
+    unready: Cell<bool>,
     pub(super) drain: Event,
 }
 
@@ -54,6 +64,22 @@ impl ServerState {
     /// Requests that were refused because they broke HTTP or a limit.
     pub fn requests_refused(&self) -> u64 {
         self.requests_refused.get()
+    }
+
+    /// Requests that wait for a place among those
+    /// [in flight](super::Config::requests_in_flight_max).
+    pub fn requests_waiting(&self) -> usize {
+        self.requests_waiting.get()
+    }
+
+    /// Requests answered 503 because as many were in flight as may be.
+    pub fn overload_refusals(&self) -> u64 {
+        self.overload_refusals.get()
+    }
+
+    /// Connections answered 503 because as many were open as may be.
+    pub fn connections_refused(&self) -> u64 {
+        self.connections_refused.get()
     }
 
     /// Handlers that panicked.
@@ -97,6 +123,35 @@ impl ServerState {
         self.metrics.took.get()
     }
 
+    /// Whether the server takes requests and wants more: from the end of its
+    /// startup until it is told to stop, unless
+    /// [`set_ready`](Self::set_ready) said no. What a load balancer asks for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tourbillon::server::{Request, Status};
+    /// use tourbillon::web::Router;
+    ///
+    /// let app = Router::new().get("/ready", async |request: Request| {
+    ///     match request.server().is_ready() {
+    ///         true => Status::OK,
+    ///         false => Status::SERVICE_UNAVAILABLE,
+    ///     }
+    /// });
+    /// # let _ = app;
+    /// ```
+    pub fn is_ready(&self) -> bool {
+        self.serving.get() && !self.unready.get()
+    }
+
+    /// Has the application say whether it can do its work: while its database
+    /// is away, say, it is not ready. Requests are served all the same. At
+    /// first it is.
+    pub fn set_ready(&self, is_ready: bool) {
+        self.unready.set(!is_ready);
+    }
+
     /// Whether the server was told to stop.
     pub fn is_draining(&self) -> bool {
         self.drain.is_set()
@@ -108,10 +163,13 @@ pub(super) struct Shared<H> {
     pub(super) app: H,
     pub(super) config: Config,
     pub(super) counts: Rc<ServerState>,
+    pub(super) in_flight: InFlight,
     pub(super) lifespan_state: RefCell<Option<Rc<dyn Any>>>,
     pub(super) connections: RefCell<Slab<Open>>,
-    /// Whoever waits for the number of connections to fall.
+    /// Whoever waits for the number of connections, or of requests, to fall.
     pub(super) watcher: RefCell<Option<Waker>>,
+    /// What is open still is to end at once.
+    pub(super) is_cut_off: Cell<bool>,
     date: Cell<Date>,
 }
 
@@ -124,6 +182,7 @@ pub(super) struct Open {
     pub(super) task: Option<JoinHandle<CloseReason>>,
     pub(super) requests: u64,
     pub(super) is_busy: bool,
+    pub(super) request: RequestLine,
 }
 
 /// The `date` field, made once a second.
@@ -135,13 +194,17 @@ struct Date {
 
 impl<H> Shared<H> {
     pub(super) fn new(app: H, config: Config) -> Self {
+        let counts = Rc::<ServerState>::default();
+        let (max, policy) = (config.requests_in_flight_max, config.overload);
         Shared {
             app,
             config,
-            counts: Rc::default(),
+            in_flight: InFlight::new(max, policy, Rc::clone(&counts)),
+            counts,
             lifespan_state: RefCell::default(),
             connections: RefCell::default(),
             watcher: RefCell::default(),
+            is_cut_off: Cell::default(),
             date: Cell::new(Date {
                 text: http_date(0),
                 until: None,
@@ -169,6 +232,30 @@ impl<H> Shared<H> {
         let until = now.checked_add(Duration::from_secs(1) - into_second);
         self.date.set(Date { text, until });
         text
+    }
+
+    /// Wakes whoever waits for the number of connections, or of requests, to
+    /// fall.
+    pub(super) fn wake_watcher(&self) {
+        let watcher = self.watcher.take();
+        if let Some(watcher) = watcher {
+            watcher.wake();
+        }
+    }
+
+    /// Remembers whom to wake for a connection that is no task of ours.
+    pub(super) fn note_waker(&self, key: usize, cx: &Context<'_>) {
+        let mut connections = self.connections.borrow_mut();
+        let known = &mut connections[key].waker;
+        if known
+            .as_ref()
+            .is_some_and(|waker| waker.will_wake(cx.waker()))
+        {
+            return;
+        }
+        let replaced = known.replace(cx.waker().clone());
+        drop(connections);
+        drop(replaced);
     }
 
     /// Tells every connection to look whether the server drains.
@@ -199,6 +286,7 @@ impl<H> Place<H> {
             task: None,
             requests: 0,
             is_busy: false,
+            request: RequestLine::default(),
         };
         let key = shared.connections.borrow_mut().insert(open);
         let counts = &shared.counts;
@@ -226,10 +314,7 @@ impl<H> Drop for Place<H> {
         counts
             .connections_open
             .set(counts.connections_open.get() - 1);
-        let watcher = self.shared.watcher.take();
-        if let Some(watcher) = watcher {
-            watcher.wake();
-        }
+        self.shared.wake_watcher();
     }
 }
 

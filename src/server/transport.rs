@@ -13,7 +13,10 @@ use crate::net::{PeerState, TcpStream, UnixStream};
 /// tests run a whole server and its clients in one thread.
 ///
 /// The server never calls `poll_flush`: what a write has taken must be on its
-/// way.
+/// way. A transport with a buffer of its own, such as TLS with its records,
+/// takes no more in `poll_write` than it can pass on, and sends what is left
+/// over when it is next polled, for reading as well: whoever waits for an
+/// answer is polled for that.
 pub trait Transport: AsyncRead + AsyncWrite + 'static {
     /// What is known of the peer without reading. Unless it is gone, the
     /// task is woken when that changes.
