@@ -22,7 +22,7 @@ use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tourbillon::server::{Config, Handler, Request, Server};
+use tourbillon::server::{Config, Handler, Overload, Request, Server};
 use tourbillon::sync::CancellationToken;
 use tourbillon::web::Router;
 use tourbillon::{Runtime, sleep, spawn, timeout, yield_now};
@@ -77,6 +77,13 @@ fn count_requests<H: Handler>(app: H, path: &'static str, deep: u64) -> u64 {
     let config = Config {
         address: "127.0.0.1:0".parse().unwrap(),
         signals: false,
+        requests_per_connection_max: u64::MAX,
+        // A limit that is not reached.
+        requests_in_flight_max: 2,
+        overload: Overload::Queue {
+            len_max: 10,
+            wait_max: Duration::from_secs(1),
+        },
         ..Config::default()
     };
     let mut runtime = Runtime::new().unwrap();

@@ -205,7 +205,8 @@ fn the_state_counts_responses_bytes_and_durations() {
     };
     let state = runtime.block_on(async {
         let mut server = Server::new(app, config());
-        let address = server.startup().await.unwrap();
+        server.startup().await.unwrap();
+        let address = server.local_addr().unwrap();
         let (state, handle) = (server.state(), server.handle());
         let client = std::thread::spawn(move || {
             let mut client = super::server_support::Client::connect(address);

@@ -88,7 +88,7 @@ fn what_runs_after_graceful_timeout_is_cut_off_by_name() {
     assert!(status.success(), "{said}");
     client.assert_closed();
     let peer = client.stream.local_addr().unwrap();
-    let named = format!("{peer}: in a request, request 1,");
+    let named = format!("{peer}: GET /never for ");
     for line in [
         "graceful_timeout has passed, 1 conn",
         &named,

@@ -4,6 +4,7 @@
 //! where nobody else runs.
 
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::process::{self, Command, ExitStatus, Stdio};
 use std::rc::Rc;
 use std::sync::mpsc::Receiver;
@@ -11,26 +12,40 @@ use std::time::{Duration, Instant};
 use std::{env, fs, future, mem, thread};
 
 use tokio::sync::Semaphore;
-use tourbillon::server::{Body, Config, Lifespan, Request, Server, ServerState};
+use tourbillon::server::{Body, Config, Lifespan, Listen, Request, Server, ServerState};
 use tourbillon::web::Router;
 use tourbillon::{Runtime, sleep};
 
 use super::server_support::{Client, DEADLINE, config};
 use crate::support::lines_of;
 
-/// What the parent wants: `graceful=MILLISECONDS` and `fds=LIMIT`, parted by spaces.
+/// What the parent wants: `graceful=MILLISECONDS`, `fds=LIMIT`, `fd=NUMBER` and `unix=PATH` to
+/// listen on besides, `systemd=1` to listen on that alone; parted by spaces.
 const SETTINGS: &str = "TOURBILLON_TEST_SERVER";
 
 pub(crate) struct Child {
     process: process::Child,
     pub(crate) address: SocketAddr,
     lines: Receiver<String>,
+    before: String,
 }
 
 impl Child {
     pub(crate) fn start(settings: &str) -> Self {
+        Self::run(Command::new(env::current_exe().unwrap()), settings)
+    }
+
+    /// Starts it by a script for the shell, whose `$0` and `$@` it is, with a socket as its input.
+    pub(crate) fn start_by(script: &str, input: impl Into<OwnedFd>, settings: &str) -> Self {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", script]).arg(env::current_exe().unwrap());
+        shell.stdin(Stdio::from(input.into()));
+        Self::run(shell, settings)
+    }
+
+    fn run(mut command: Command, settings: &str) -> Self {
         let name = "server_child::serves_when_a_parent_asks";
-        let mut process = Command::new(env::current_exe().unwrap())
+        let mut process = command
             .args([name, "--exact", "--nocapture"])
             .env(SETTINGS, settings)
             .stdout(Stdio::piped())
@@ -41,9 +56,22 @@ impl Child {
             process,
             address: SocketAddr::from(([0; 4], 0)),
             lines,
+            before: String::new(),
         };
-        child.address = child.line("ADDRESS ").parse().unwrap();
+        let address = loop {
+            let line = child.lines.recv_timeout(DEADLINE).expect("a child starts");
+            if let Some(address) = line.strip_prefix("ADDRESS ") {
+                break address.parse().unwrap();
+            }
+            child.before += &(line + "\n");
+        };
+        child.address = address;
         child
+    }
+
+    /// What it said before it served.
+    pub(crate) fn said_before_start(&self) -> &str {
+        &self.before
     }
 
     pub(crate) fn connect(&self) -> Client {
@@ -131,12 +159,22 @@ fn serves_when_a_parent_asks() {
     };
     for setting in settings.split_whitespace() {
         let (name, value) = setting.split_once('=').unwrap();
-        let value: u64 = value.parse().unwrap();
+        let number = || value.parse().unwrap();
         match name {
-            "graceful" => config.graceful_timeout = Duration::from_millis(value),
-            "fds" => limit_descriptors(value),
+            "graceful" => config.graceful_timeout = Duration::from_millis(number()),
+            "fds" => limit_descriptors(number()),
+            "fd" => config.listen.push(Listen::Fd(number() as i32)),
+            "unix" => config.listen.push(Listen::Unix {
+                path: value.into(),
+                mode: None,
+            }),
+            "systemd" => config.listen.push(Listen::Systemd),
             _ => panic!("no setting is named {name:?}"),
         }
+    }
+    let is_systemd = config.listen.contains(&Listen::Systemd);
+    if !config.listen.is_empty() && !is_systemd {
+        config.listen.insert(0, Listen::Tcp(config.address));
     }
     log::set_logger(&Printer).unwrap();
     log::set_max_level(log::LevelFilter::Info);

@@ -34,6 +34,7 @@ pub(crate) fn config() -> Config {
         address: "127.0.0.1:0".parse().unwrap(),
         signals: false,
         access_log: AccessLog::off(),
+        requests_per_connection_max: u64::MAX,
         ..Config::default()
     }
 }
@@ -55,6 +56,9 @@ pub(crate) struct Counts {
     pub(crate) running: usize,
     pub(crate) refused: u64,
     pub(crate) panics: u64,
+    pub(crate) waiting: usize,
+    pub(crate) overload_refusals: u64,
+    pub(crate) connections_refused: u64,
 }
 
 pub(crate) fn serve<H: Handler>(make: impl FnOnce() -> H + Send + 'static) -> Served {
@@ -121,6 +125,9 @@ impl Served {
                     running: state.requests_running(),
                     refused: state.requests_refused(),
                     panics: state.handler_panics(),
+                    waiting: state.requests_waiting(),
+                    overload_refusals: state.overload_refusals(),
+                    connections_refused: state.connections_refused(),
                 };
                 reply.send(counts).unwrap();
             });

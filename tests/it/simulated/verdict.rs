@@ -152,7 +152,8 @@ fn judge_answers(world: &World, id: usize, pair: &Pair) {
     let until_end = end + usize::from(ends_by_length);
     let mut owed = client.exchange.min(until_end);
     let is_out_of_time = pair.reason.get() == Some(CloseReason::HalfCloseTimeout);
-    if !pair.reads_on() || is_out_of_time || may_lose(pair) {
+    let is_cut_off = pair.reason.get() == Some(CloseReason::CutOff);
+    if !pair.reads_on() || is_out_of_time || is_cut_off || may_lose(pair) {
         return;
     }
     let announced = |answer: Option<&super::answers::Answer>| {
@@ -239,6 +240,7 @@ fn judge_reason(world: &World, id: usize, pair: &Pair, reason: CloseReason) {
     let own = match reason {
         CloseReason::Http(reason) => Some(fits_script(pair, reason, draining)),
         CloseReason::Draining => Some(draining),
+        CloseReason::CutOff => Some(world.cut_off_at().is_some()),
         _ => None,
     };
     let is_truncated = client.cut().is_some();
@@ -371,6 +373,15 @@ fn judge_stop(world: &World, id: usize, pair: &Pair, reason: CloseReason) {
     let since = match reason {
         CloseReason::IdleTimeout => asked,
         CloseReason::Draining => asked.max(past.last_read_at).max(past.last_write_at),
+        CloseReason::CutOff => {
+            let due = world.cut_off_at().unwrap_or_default();
+            let closed_at = past.closed_at.unwrap_or_default();
+            assert!(
+                closed_at >= due,
+                "connection {id} is cut off at {closed_at} ms"
+            );
+            due
+        }
         _ => return,
     };
     let late = past.closed_at.unwrap_or_default().saturating_sub(since);
@@ -381,7 +392,7 @@ fn judge_stop(world: &World, id: usize, pair: &Pair, reason: CloseReason) {
 }
 
 /// What a connection may end by, in the order of their bits in a tally.
-pub(super) const REASONS: [&str; 15] = [
+pub(super) const REASONS: [&str; 16] = [
     "ClientLeft",
     "ClientGone",
     "IdleTimeout",
@@ -396,6 +407,7 @@ pub(super) const REASONS: [&str; 15] = [
     "RequestUnread",
     "ResponseUnfinished",
     "Refused",
+    "CutOff",
     "an abort",
 ];
 

@@ -284,6 +284,13 @@ impl World {
         panic!("the loop does not come to rest");
     }
 
+    /// When whatever is open still has to end, if the server is told to stop.
+    pub(super) fn cut_off_at(&self) -> Option<u64> {
+        let stop = self.stop.as_ref()?;
+        let forced_at = stop.forced_at.unwrap_or(u64::MAX);
+        Some(forced_at.max(stop.at).min(stop.at + GRACEFUL_TIMEOUT))
+    }
+
     /// When the server was told to stop, when it had to have stopped, and when it had.
     pub(super) fn stopped(&self) -> Option<(u64, u64, u64)> {
         let stop = self.stop.as_ref()?;
@@ -317,6 +324,7 @@ fn config() -> Config {
         },
         head_timeout: millis(HEAD_TIMEOUT),
         body_timeout: millis(BODY_TIMEOUT),
+        body_rate_min: 0,
         keep_alive: millis(KEEP_ALIVE),
         write_timeout: millis(WRITE_TIMEOUT),
         half_close_timeout: millis(HALF_CLOSE_TIMEOUT),
