@@ -5,7 +5,7 @@
 //! lie in wire form already.
 
 use super::head::{RequestHead, ResponseHead};
-use super::headers::{Known, KnownSet};
+use super::headers::{Headers, Known, KnownSet};
 use super::status::Status;
 
 /// What the head says of the body's length.
@@ -23,8 +23,6 @@ pub(super) enum Connection {
     Implied,
     Close,
     KeepAlive,
-    /// What the application wrote.
-    AsGiven,
 }
 
 /// The fields the protocol answers for, so that the application's are left out.
@@ -32,10 +30,6 @@ const OWN_FIELDS: KnownSet = KnownSet::EMPTY
     .with(Known::ContentLength)
     .with(Known::TransferEncoding)
     .with(Known::Connection);
-
-const OWN_FIELDS_OF_UPGRADE: KnownSet = KnownSet::EMPTY
-    .with(Known::ContentLength)
-    .with(Known::TransferEncoding);
 
 /// Writes a final head.
 pub(super) fn response(
@@ -52,17 +46,18 @@ pub(super) fn response(
         out.extend_from_slice(&line);
     }
     push_framing(framing, out);
-    match connection {
-        Connection::Implied | Connection::AsGiven => {}
-        Connection::Close => out.extend_from_slice(b"connection: close\r\n"),
-        Connection::KeepAlive => out.extend_from_slice(b"connection: keep-alive\r\n"),
-    }
-    let own = if connection == Connection::AsGiven {
-        OWN_FIELDS_OF_UPGRADE
-    } else {
-        OWN_FIELDS
+    // Whoever sends `upgrade`, with a 101 or a 426, has to name it here as well (RFC 9110, 7.8).
+    let names_upgrade = head.headers.known().has(Known::Upgrade);
+    let line: &[u8] = match (connection, names_upgrade) {
+        (Connection::Implied, false) => b"",
+        (Connection::Implied, true) => b"connection: upgrade\r\n",
+        (Connection::Close, false) => b"connection: close\r\n",
+        (Connection::Close, true) => b"connection: close, upgrade\r\n",
+        (Connection::KeepAlive, false) => b"connection: keep-alive\r\n",
+        (Connection::KeepAlive, true) => b"connection: keep-alive, upgrade\r\n",
     };
-    head.headers.write(own, out);
+    out.extend_from_slice(line);
+    head.headers.write(OWN_FIELDS, out);
     out.extend_from_slice(b"\r\n");
 }
 
@@ -92,6 +87,13 @@ fn push_framing(framing: Framing, out: &mut Vec<u8>) {
 pub(super) fn interim(head: &ResponseHead, out: &mut Vec<u8>) {
     push_status_line(head.status, out);
     head.headers.write(OWN_FIELDS, out);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Writes the end of a chunked body (RFC 9112, 7.1.2).
+pub(super) fn last_chunk(trailers: &Headers, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"0\r\n");
+    trailers.write(KnownSet::EMPTY, out);
     out.extend_from_slice(b"\r\n");
 }
 

@@ -5,6 +5,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 
 use super::status::Status;
 
@@ -44,6 +45,9 @@ pub enum ProtocolError {
     HostRepeated,
     /// A Host that is no host and port (RFC 9110, 7.2).
     HostInvalid,
+    /// A Host that differs from the authority of the target (RFC 9112, 3.2). A port that the
+    /// scheme implies makes no difference, nor does case.
+    HostMismatch,
     /// A Content-Length that is no decimal number below 2^64 (RFC 9112, 6.3).
     LengthInvalid,
     /// More than one Content-Length, even if they agree (RFC 9112, 6.3).
@@ -128,6 +132,7 @@ impl ProtocolError {
             ProtocolError::HostMissing => "an HTTP/1.1 request must have a Host",
             ProtocolError::HostRepeated => "the request has more than one Host",
             ProtocolError::HostInvalid => "the Host is not a host name with an optional port",
+            ProtocolError::HostMismatch => "the Host is another than the target names",
             ProtocolError::LengthInvalid => "Content-Length is not a decimal number below 2^64",
             ProtocolError::LengthRepeated => "the request has more than one Content-Length",
             ProtocolError::LengthWithTransferEncoding => {
@@ -190,6 +195,11 @@ pub enum SendError {
     LessThanDeclared,
     /// Body bytes after the end.
     Ended,
+    /// A 101 that the client did not ask for, in `connection` and `upgrade`, or without an
+    /// `upgrade` field of its own (RFC 9110, 7.8).
+    UpgradeUnasked,
+    /// A field that may not be sent as a trailer (RFC 9110, 6.5.1).
+    TrailerField,
 }
 
 impl fmt::Display for SendError {
@@ -203,6 +213,10 @@ impl fmt::Display for SendError {
             SendError::MoreThanDeclared => "the response body is longer than its declared length",
             SendError::LessThanDeclared => "the response body is shorter than its declared length",
             SendError::Ended => "the response has ended already",
+            SendError::UpgradeUnasked => {
+                "a 101 needs an upgrade field, and a request that asked for it"
+            }
+            SendError::TrailerField => "a trailer may not frame, route, authenticate or steer",
         })
     }
 }
@@ -219,6 +233,8 @@ pub enum HeaderError {
     Value,
     /// The list would pass 4 GiB.
     TooLong,
+    /// The field may not be sent as a trailer (RFC 9110, 6.5.1).
+    Trailer,
 }
 
 impl fmt::Display for HeaderError {
@@ -227,8 +243,15 @@ impl fmt::Display for HeaderError {
             HeaderError::Name => "the header name is empty or not a token",
             HeaderError::Value => "the header value holds a control character other than tab",
             HeaderError::TooLong => "the header list would pass 4 GiB",
+            HeaderError::Trailer => "a trailer may not frame, route, authenticate or steer",
         })
     }
 }
 
 impl Error for HeaderError {}
+
+impl From<HeaderError> for io::Error {
+    fn from(error: HeaderError) -> Self {
+        io::Error::new(io::ErrorKind::InvalidInput, error)
+    }
+}

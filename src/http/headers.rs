@@ -285,6 +285,7 @@ pub(super) enum Known {
     Connection = 8,
     Expect = 16,
     Date = 32,
+    Upgrade = 64,
 }
 
 impl Known {
@@ -298,6 +299,7 @@ impl Known {
             (4, b'h') => (is_folded(name, b"host"), Known::Host),
             (4, b'd') => (is_folded(name, b"date"), Known::Date),
             (6, b'e') => (is_folded(name, b"expect"), Known::Expect),
+            (7, b'u') => (is_folded(name, b"upgrade"), Known::Upgrade),
             (10, b'c') => (is_folded(name, b"connection"), Known::Connection),
             (14, b'c') => (is_folded(name, b"content-length"), Known::ContentLength),
             (17, b't') => (

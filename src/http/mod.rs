@@ -46,6 +46,7 @@ mod client;
 
 mod head;
 mod headers;
+mod trailer;
 mod status;
 
 mod body;

@@ -26,6 +26,8 @@ pub(super) struct Facts {
     pub(super) wants_close: bool,
     pub(super) wants_keep_alive: bool,
     pub(super) expects_continue: bool,
+    /// It asks for another protocol, in both fields that this takes (RFC 9110, 7.8).
+    pub(super) wants_upgrade: bool,
 }
 
 /// Parses a head at the start of `input`, if it is there to its end.
@@ -167,13 +169,48 @@ fn accept(
         });
     }
     head.headers.set_known(meaning.seen);
+    let body = meaning.settle(head.version)?;
+    check_authority(head)?;
     Ok(Facts {
         len: bytes.len(),
-        body: meaning.settle(head.version)?,
+        body,
         wants_close: meaning.close,
         wants_keep_alive: meaning.keep_alive,
         expects_continue: meaning.expects_continue,
+        wants_upgrade: meaning.upgrade && meaning.seen.has(Known::Upgrade),
     })
+}
+
+/// Checks that a whole URI and Host name the same authority. RFC 9112, 3.2.2 has an origin server
+/// go by the URI and ignore Host, but who stands before it may have gone by Host: a client has to
+/// send the same in both (3.2), so one that does not is refused.
+fn check_authority(head: &RequestHead) -> Result<(), ProtocolError> {
+    if head.path_start == 0 {
+        return Ok(());
+    }
+    let Some(host) = head.headers.get_bytes("host") else {
+        return Ok(());
+    };
+    let authority = head.host().unwrap_or_default().as_bytes();
+    let port: &[u8] = match head.target.as_bytes()[4] {
+        b's' | b'S' => b":443",
+        _ => b":80",
+    };
+    let named = without_default_port(authority, port);
+    if named.eq_ignore_ascii_case(without_default_port(host, port)) {
+        Ok(())
+    } else {
+        Err(ProtocolError::HostMismatch)
+    }
+}
+
+/// Cuts off what makes no difference: an empty port, or the one that the scheme implies
+/// (RFC 9110, 4.2.3).
+fn without_default_port<'a>(authority: &'a [u8], port: &[u8]) -> &'a [u8] {
+    authority
+        .strip_suffix(port)
+        .or_else(|| authority.strip_suffix(b":"))
+        .unwrap_or(authority)
 }
 
 /// Checks that what follows a value up to the end of its line is space and then exactly CR LF:
@@ -242,6 +279,7 @@ struct FramingFields {
     other_coding: bool,
     close: bool,
     keep_alive: bool,
+    upgrade: bool,
     expects_continue: bool,
 }
 
@@ -250,6 +288,7 @@ impl FramingFields {
         let known = Known::of(name);
         match known {
             Known::Other | Known::Date => return Ok(()),
+            Known::Upgrade => {}
             Known::Host if self.seen.has(known) => return Err(ProtocolError::HostRepeated),
             Known::Host if is_host_and_port(value) => {}
             Known::Host => return Err(ProtocolError::HostInvalid),
@@ -262,6 +301,7 @@ impl FramingFields {
                 for token in list_items(value) {
                     self.close |= token.eq_ignore_ascii_case(b"close");
                     self.keep_alive |= token.eq_ignore_ascii_case(b"keep-alive");
+                    self.upgrade |= token.eq_ignore_ascii_case(b"upgrade");
                 }
             }
             Known::Expect => {

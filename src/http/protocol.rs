@@ -63,6 +63,8 @@ pub struct Protocol {
     pub(super) expects_continue: bool,
     /// Bytes of the response's body that were handed out.
     pub(super) body_sent: u64,
+    /// The client asks for another protocol.
+    pub(super) wants_upgrade: bool,
     /// A 101 was sent: what comes next is another protocol's.
     pub(super) upgraded: bool,
     /// How many empty lines came before the head that is being read.
@@ -342,6 +344,8 @@ impl Protocol {
         // An HTTP/1.0 client cannot mean it, and without a body there is nothing to wait for
         // (RFC 9110, 10.1.1).
         self.expects_continue = facts.expects_continue && !is_old && !self.request_complete();
+        // An HTTP/1.0 client cannot mean that either (RFC 9110, 7.8).
+        self.wants_upgrade = facts.wants_upgrade && !is_old;
         Ok(())
     }
 

@@ -7,7 +7,7 @@
 use super::encode;
 use super::error::SendError;
 use super::head::{ResponseHead, Version};
-use super::headers::Known;
+use super::headers::{Headers, Known};
 use super::protocol::{CloseReason, Protocol, Reading};
 use super::status::Status;
 
@@ -101,8 +101,8 @@ impl Protocol {
     ///
     /// # Errors
     ///
-    /// Refuses a second head, a 1xx status other than 101, and 101 to an HTTP/1.0 client
-    /// (RFC 9110, 7.8). Nothing is written then.
+    /// Refuses a second head, a 1xx status other than 101, 101 to an HTTP/1.0 client, and 101
+    /// where either side names no protocol (RFC 9110, 7.8). Nothing is written then.
     pub fn send_head(
         &mut self,
         head: &ResponseHead,
@@ -117,12 +117,19 @@ impl Protocol {
         if head.status.is_interim() && !(upgrades && self.version == Version::Http11) {
             return Err(SendError::InterimStatus);
         }
+        let names_protocol = head.headers.known().has(Known::Upgrade);
+        if upgrades {
+            if !names_protocol || !self.wants_upgrade {
+                return Err(SendError::UpgradeUnasked);
+            }
+            // Who waits for both gets them in this order (RFC 9110, 7.8).
+            self.send_continue(out);
+        }
         let (framing, sending) = self.choose_framing(head.status, length);
         self.settle_close(head, sending);
         self.sending = sending;
         let connection = match self.close {
-            // The application speaks for the connection here: `connection: upgrade`.
-            _ if upgrades => encode::Connection::AsGiven,
+            _ if upgrades => encode::Connection::Implied,
             Some(_) => encode::Connection::Close,
             None if self.confirm_keep_alive => encode::Connection::KeepAlive,
             None => encode::Connection::Implied,
@@ -283,6 +290,50 @@ impl Protocol {
             Sending::Chunked => out.extend_from_slice(b"0\r\n\r\n"),
             Sending::Length { .. } | Sending::UntilClose | Sending::Dropped | Sending::Done => {}
         }
+        self.sending = Sending::Done;
+        Ok(())
+    }
+
+    /// Ends the body with trailer fields (RFC 9112, 7.1.2). They are written behind chunks only;
+    /// where there are none, to an HTTP/1.0 client or behind a body of declared length, this is
+    /// `send_end`. The client need not have sent `te: trailers`: without it, it may drop them
+    /// (RFC 9110, 6.5.1).
+    ///
+    /// # Errors
+    ///
+    /// Refuses a field that [`Headers::check_trailers`] refuses, and then writes nothing; else as
+    /// `send_end`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tourbillon::http::*;
+    /// let mut protocol = Protocol::new();
+    /// let input = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    /// protocol.receive(&Limits::default(), input, &mut RequestHead::default())?;
+    ///
+    /// let mut out = Vec::new();
+    /// let head = ResponseHead::new(Status::OK);
+    /// protocol.send_head(&head, BodyLength::Unknown, &http_date(0), &mut out)?;
+    /// protocol.send_body(b"tick", &mut out)?;
+    /// let mut trailers = Headers::new();
+    /// trailers.append("server-timing", "total;dur=1")?;
+    /// protocol.send_trailers(&trailers, &mut out)?;
+    /// assert!(out.ends_with(b"4\r\ntick\r\n0\r\nserver-timing: total;dur=1\r\n\r\n"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn send_trailers(
+        &mut self,
+        trailers: &Headers,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        if trailers.check_trailers().is_err() {
+            return Err(SendError::TrailerField);
+        }
+        if self.sending != Sending::Chunked {
+            return self.send_end(out);
+        }
+        encode::last_chunk(trailers, out);
         self.sending = Sending::Done;
         Ok(())
     }

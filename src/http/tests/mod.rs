@@ -15,6 +15,7 @@ mod refusals;
 mod requests;
 mod responses;
 mod smuggling;
+mod trailers;
 
 use super::{BodyLength, CloseReason, Event, Limits, Next, Protocol, ProtocolError};
 use super::{RequestHead, ResponseHead, SendError, Status, http_date};

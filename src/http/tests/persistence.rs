@@ -1,7 +1,7 @@
 //! Whether a connection goes on: what the client asks, what the server answers, and why it ends.
 
 use super::super::{BodyLength, CloseReason, Event, Limits, Next, Protocol, RequestHead};
-use super::super::{ResponseHead, Status, http_date};
+use super::super::{ResponseHead, SendError, Status, http_date};
 use super::{answer, framing_of, requested};
 
 #[test]
@@ -213,6 +213,100 @@ fn an_answer_to_no_request_closes() {
     );
     assert!(text.contains("\r\nconnection: close\r\n"), "{text}");
     assert_eq!(next, Next::Close(CloseReason::ServerAsked));
+}
+
+#[test]
+fn nobody_is_switched_who_did_not_ask() {
+    let asks = "connection: upgrade\r\nupgrade: x\r\n";
+    for (version, fields, names, refused) in [
+        ("1.1", asks, true, None),
+        (
+            "1.1",
+            "connection: close, Upgrade\r\nupgrade: x\r\n",
+            true,
+            None,
+        ),
+        ("1.1", asks, false, Some(SendError::UpgradeUnasked)),
+        (
+            "1.1",
+            "upgrade: x\r\n",
+            true,
+            Some(SendError::UpgradeUnasked),
+        ),
+        (
+            "1.1",
+            "connection: upgrade\r\n",
+            true,
+            Some(SendError::UpgradeUnasked),
+        ),
+        ("1.0", asks, true, Some(SendError::InterimStatus)),
+    ] {
+        let request = format!("GET / HTTP/{version}\r\nhost: a\r\n{fields}\r\n");
+        let (mut protocol, _) = requested(&request);
+        let mut head = ResponseHead::new(Status::SWITCHING_PROTOCOLS);
+        if names {
+            head.headers.append("upgrade", "x").unwrap();
+        }
+        let mut out = Vec::new();
+        let sent = protocol.send_head(&head, BodyLength::Known(0), &http_date(0), &mut out);
+        assert_eq!(sent.err(), refused, "{request:?} {names}");
+        assert_eq!(out.is_empty(), refused.is_some());
+        assert_eq!(protocol.response_begun(), refused.is_none());
+    }
+}
+
+#[test]
+fn a_switch_waits_for_the_body_that_comes_before_it() {
+    let (mut protocol, mut request) = requested(
+        "POST / HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 2\r\n\
+         connection: upgrade\r\nupgrade: x\r\n\r\n",
+    );
+    let mut head = ResponseHead::new(Status::SWITCHING_PROTOCOLS);
+    head.headers.append("upgrade", "x").unwrap();
+    let mut out = Vec::new();
+    protocol
+        .send_head(&head, BodyLength::Known(0), &http_date(0), &mut out)
+        .unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert!(
+        text.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 101 "),
+        "{text}"
+    );
+    let received = protocol
+        .receive(&Limits::default(), b"hi\x01", &mut request)
+        .unwrap();
+    assert_eq!((received.consumed, received.event), (2, Event::Body(0..2)));
+    assert_eq!(protocol.finish_exchange(), Next::Upgrade);
+}
+
+#[test]
+fn the_field_upgrade_is_named_in_connection() {
+    for (request, line) in [
+        (
+            "GET / HTTP/1.1\r\nhost: a\r\n\r\n",
+            "connection: upgrade\r\n",
+        ),
+        (
+            "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
+            "connection: close, upgrade\r\n",
+        ),
+        (
+            "GET / HTTP/1.0\r\nconnection: keep-alive\r\n\r\n",
+            "connection: keep-alive, upgrade\r\n",
+        ),
+    ] {
+        let (mut protocol, _) = requested(request);
+        let mut head = ResponseHead::new(Status::UPGRADE_REQUIRED);
+        head.headers.append("upgrade", "x").unwrap();
+        head.headers.append("connection", "upgrade").unwrap();
+        let mut out = Vec::new();
+        protocol
+            .send_head(&head, BodyLength::Known(0), &http_date(0), &mut out)
+            .unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text.matches("connection: ").count(), 1, "{text}");
+        assert!(text.contains(line), "{text}");
+    }
 }
 
 #[test]

@@ -255,6 +255,32 @@ const REFUSALS: &[(&[u8], E, u16)] = &[
         400,
     ),
     (b"GET / HTTP/1.0\r\nHost: a b\r\n\r\n", E::HostInvalid, 400),
+    // Host beside a whole URI.
+    (
+        b"GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n",
+        E::HostMismatch,
+        400,
+    ),
+    (
+        b"GET http://a/ HTTP/1.1\r\nHost:\r\n\r\n",
+        E::HostMismatch,
+        400,
+    ),
+    (
+        b"GET http://a:81/ HTTP/1.1\r\nHost: a\r\n\r\n",
+        E::HostMismatch,
+        400,
+    ),
+    (
+        b"GET https://a/ HTTP/1.1\r\nHost: a:80\r\n\r\n",
+        E::HostMismatch,
+        400,
+    ),
+    (
+        b"GET http://a/ HTTP/1.0\r\nHost: a.\r\n\r\n",
+        E::HostMismatch,
+        400,
+    ),
 ];
 
 /// Checks the refusal of this input, whole and byte by byte.

@@ -85,13 +85,32 @@ fn targets_have_four_forms_of_which_three_are_served() {
         ("http://[::1]:80/", "/", None, "[::1]:80"),
         ("/http://x/?http://y", "/http://x/", Some("http://y"), "h"),
     ] {
-        let (_, head) = requested(&format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n"));
+        let (_, head) = requested(&format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n"));
         assert_eq!(head.target(), target);
         assert_eq!((head.path(), head.query()), (path, query), "{target}");
         assert_eq!(head.host(), Some(host), "{target}");
     }
     let (_, head) = requested("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n");
     assert_eq!((head.path(), head.query()), ("*", None));
+}
+
+#[test]
+fn a_whole_uri_and_host_may_differ_in_what_makes_no_difference() {
+    for (target, host) in [
+        ("http://a.example/", "A.Example"),
+        ("http://a:80/", "a"),
+        ("http://a/", "a:80"),
+        ("http://a:/", "a"),
+        ("http://a/", "a:"),
+        ("https://a:443?q", "a"),
+        ("HTTP://[::1]/", "[::1]:80"),
+    ] {
+        let (_, head) = requested(&format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        assert_eq!(head.target(), target);
+    }
+    // Who may leave Host out has nothing to contradict.
+    let (_, head) = requested("GET http://a/ HTTP/1.0\r\n\r\n");
+    assert_eq!(head.host(), Some("a"));
 }
 
 #[test]
