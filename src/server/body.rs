@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use super::output::OUT_BYTES_MAX;
-use crate::http::BodyLength;
+use crate::http::{BodyLength, HeaderError, Headers};
 
 /// The body of a response: none, bytes, or a stream.
 #[derive(Default)]
@@ -137,6 +137,7 @@ pub(super) struct PieceSlot(RefCell<Pieces>);
 #[derive(Default)]
 struct Pieces {
     waiting: Vec<u8>,
+    trailers: Headers,
     closed: bool,
     writer: Option<Waker>,
     connection: Option<Waker>,
@@ -157,6 +158,11 @@ impl PieceSlot {
             writer.wake();
         }
         taken
+    }
+
+    /// Takes the fields that come behind the body.
+    pub(super) fn take_trailers(&self) -> Headers {
+        mem::take(&mut self.0.borrow_mut().trailers)
     }
 
     /// Nobody will take any more.
@@ -187,6 +193,39 @@ impl BodyWriter {
     pub async fn write(&mut self, data: impl AsRef<[u8]>) -> Result<(), Disconnected> {
         let data = data.as_ref();
         poll_fn(|cx| self.poll_write(cx, data)).await
+    }
+
+    /// Sets the fields that are sent behind the body when it has ended
+    /// (RFC 9110, 6.5), in place of those that were set before. The head may
+    /// announce them in `trailer`.
+    ///
+    /// They go out with chunks only, which is a body of unknown length to an
+    /// HTTP/1.1 client, and are dropped otherwise. They are sent whether or
+    /// not the client has said `te: trailers`; one that has not may ignore
+    /// them, so nothing may depend on them (RFC 9110, 6.5.1).
+    ///
+    /// # Errors
+    ///
+    /// Refuses fields that [`Headers::check_trailers`] refuses.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tourbillon::server::{Body, Headers};
+    ///
+    /// let body = Body::stream(async |mut writer| {
+    ///     writer.write("tick\n").await?;
+    ///     let mut trailers = Headers::new();
+    ///     trailers.append("server-timing", "total;dur=12")?;
+    ///     writer.trailers(trailers)?;
+    ///     Ok(())
+    /// });
+    /// # let _ = body;
+    /// ```
+    pub fn trailers(&mut self, trailers: Headers) -> Result<(), HeaderError> {
+        trailers.check_trailers()?;
+        self.0.0.borrow_mut().trailers = trailers;
+        Ok(())
     }
 
     fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<(), Disconnected>> {

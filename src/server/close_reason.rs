@@ -30,6 +30,9 @@ pub enum CloseReason {
     Draining,
     /// The server stopped, and had waited for it long enough.
     CutOff,
+    /// It was switched to another protocol, and that has ended, or nobody
+    /// had asked for its stream.
+    Upgraded,
     /// Reading or writing failed.
     Broken(io::ErrorKind),
 }
@@ -59,6 +62,7 @@ impl fmt::Display for CloseReason {
             }
             CloseReason::Draining => f.write_str("idle while the server drains"),
             CloseReason::CutOff => f.write_str("cut off when the server stopped"),
+            CloseReason::Upgraded => f.write_str("switched to another protocol"),
             CloseReason::Broken(kind) => write!(f, "broken: {kind}"),
         }
     }

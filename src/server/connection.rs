@@ -25,6 +25,7 @@ use super::request_body::OpenBody;
 use super::response::Response;
 use super::state::{Place, Shared};
 use super::transport::Transport;
+use super::upgrade;
 use crate::http::{self, Event, Protocol, ProtocolError, RequestHead, Status};
 use crate::runtime::{Parts, Sleep, current};
 
@@ -128,12 +129,38 @@ impl<T: Transport, H: Handler> Connection<T, H> {
                 break reason;
             }
         };
+        if reason == CloseReason::Upgraded {
+            // In a box, so that no connection is larger for those that switch.
+            return Box::pin(self.switch()).await;
+        }
         self.close(reason).await;
         match self.peer {
             Some(peer) => log::debug!("connection from {peer} closed: {reason}"),
             None => log::debug!("connection closed: {reason}"),
         }
         reason
+    }
+
+    /// Hands the transport over to who has asked for it, and stays in its
+    /// place until they are done.
+    async fn switch(mut self) -> CloseReason {
+        let Some(slot) = self.link.asks().take_upgrade() else {
+            log::warn!("a 101 was sent, and nobody had asked for the stream");
+            self.close(CloseReason::Upgraded).await;
+            return CloseReason::Upgraded;
+        };
+        if let Err(reason) = self.wait(Self::poll_flush).await {
+            slot.fail();
+            return reason;
+        }
+        self.note_waiting(true);
+        let read = self.input.unread().to_vec();
+        self.input.clear();
+        self.input.release();
+        self.output.release();
+        let transport = Box::new(self.transport);
+        upgrade::hand_over(transport, read, slot).await;
+        CloseReason::Upgraded
     }
 
     /// Waits by polling, and gives the shared buffers back before the task

@@ -98,7 +98,9 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         F: Future<Output = Response>,
     {
         loop {
-            match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx))) {
+            let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx)));
+            self.send_hints();
+            match polled {
                 Ok(Poll::Ready(response)) => {
                     return Poll::Ready(self.left.take().map_or(Ok(response), Err));
                 }
@@ -116,8 +118,11 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             if self.left.is_some() {
                 return Poll::Pending;
             }
+            if self.link.is_shared() {
+                self.link.asks().note_connection(cx);
+            }
             // It waits for its body, or for something else. Answers to earlier
-            // requests, and a 100, must not wait with it.
+            // requests, hints and a 100, must not wait with it.
             let reason = match self.poll_body(cx) {
                 Poll::Ready(Ok(())) => continue,
                 Poll::Ready(Err(reason)) => reason,
@@ -136,6 +141,16 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             // Once more, so that it may learn what happened to its body.
             self.body = None;
             self.left = Some(reason);
+        }
+    }
+
+    /// Encodes the hints that the handler has asked for.
+    fn send_hints(&mut self) {
+        for hints in self.link.asks().take_hints() {
+            let sent = self.protocol.send_interim(&hints, self.output.buffer());
+            if let Err(error) = sent {
+                log::debug!("hints were not sent: {error}");
+            }
         }
     }
 
@@ -264,11 +279,14 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         }
         self.lingers = !self.protocol.request_complete() || !self.input.is_empty();
         self.note_exchange_ended();
-        self.link.finish();
-        match self.protocol.finish_exchange() {
+        let next = self.protocol.finish_exchange();
+        if next != Next::Upgrade {
+            self.link.finish();
+        }
+        match next {
             Next::KeepAlive => Ok(()),
             Next::Close(reason) => Err(CloseReason::Http(reason)),
-            Next::Upgrade => Err(unfinished()),
+            Next::Upgrade => Err(CloseReason::Upgraded),
         }
     }
 

@@ -10,6 +10,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
+use super::asks::Asks;
 use super::state::ServerState;
 use crate::sync::Event;
 
@@ -23,6 +24,7 @@ pub(super) struct Link {
     pub(super) client: Cell<Option<SocketAddr>>,
     /// The pattern of the route that was found.
     pub(super) route: RefCell<Option<Rc<str>>>,
+    pub(super) asks: Asks,
 }
 
 /// The connection's end of a link. However the exchange ends, whoever waits
@@ -36,12 +38,23 @@ impl OpenLink {
             over: Event::new(),
             client: Cell::default(),
             route: RefCell::default(),
+            asks: Asks::default(),
         }))
     }
 
     /// The other end, for a request.
     pub(super) fn share(&self) -> Rc<Link> {
         Rc::clone(&self.0)
+    }
+
+    /// What the handler has asked for.
+    pub(super) fn asks(&self) -> &Asks {
+        &self.0.asks
+    }
+
+    /// Whether a request, or what came of one, still holds the other end.
+    pub(super) fn is_shared(&self) -> bool {
+        Rc::strong_count(&self.0) > 1
     }
 
     /// Says that the client has gone.
@@ -51,11 +64,12 @@ impl OpenLink {
 
     /// Ends the exchange.
     pub(super) fn finish(&mut self) {
-        if Rc::strong_count(&self.0) > 1 || self.0.over.is_set() {
+        if self.is_shared() || self.0.over.is_set() {
             *self = OpenLink::new(Rc::clone(&self.0.server));
         } else {
             self.0.client.set(None);
             self.0.route.take();
+            self.0.asks.clear();
         }
     }
 
@@ -70,6 +84,7 @@ impl OpenLink {
 
 impl Drop for OpenLink {
     fn drop(&mut self) {
+        self.0.asks.finish();
         self.0.over.set();
     }
 }

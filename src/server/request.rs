@@ -10,6 +10,7 @@ use super::link::{Disconnect, Draining, Link};
 use super::pool;
 use super::request_body::RequestBody;
 use super::state::ServerState;
+use super::upgrade::Upgrade;
 use crate::http::{Headers, Method, RequestHead, Version};
 
 /// A request: its head, where it came from, and a body to receive.
@@ -143,6 +144,74 @@ impl Request {
     /// [`cancel_on_disconnect`](super::Config::cancel_on_disconnect) is off.
     pub fn disconnect(&self) -> Disconnect {
         Disconnect(Rc::clone(&self.link))
+    }
+
+    /// Sends 103 (Early Hints, RFC 8297) with these fields, such as `link`,
+    /// while the handler goes on: when the handler next waits, or with its
+    /// response if it does not wait. It may be called several times.
+    ///
+    /// Does nothing for an HTTP/1.0 client, which knows no such responses,
+    /// and once the response has begun.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tourbillon::http::HeaderError;
+    /// use tourbillon::server::{Headers, Request};
+    /// # async fn render() -> String { String::new() }
+    ///
+    /// async fn page(request: Request) -> Result<String, HeaderError> {
+    ///     let mut hints = Headers::new();
+    ///     hints.append("link", "</style.css>; rel=preload; as=style")?;
+    ///     request.early_hints(&hints);
+    ///     Ok(render().await)
+    /// }
+    /// # fn is_handler(_: impl tourbillon::server::Handler) {}
+    /// # is_handler(page);
+    /// ```
+    pub fn early_hints(&self, headers: &Headers) {
+        if self.version() == Version::Http11 {
+            self.link.asks.send_hints(headers);
+        }
+    }
+
+    /// Asks for the raw stream of the connection, for when the response has
+    /// switched it to another protocol (RFC 9110, 7.8): a 101 with an
+    /// `upgrade` field, to a client that asked for it with `upgrade` and
+    /// `connection: upgrade`. Such a response is refused for others, who get
+    /// a 500.
+    ///
+    /// A body of the request should be read before the 101 is returned. If
+    /// this is called again, who has called before gets an error. A 101 for
+    /// whose stream nobody has asked closes the connection.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::poll_fn;
+    /// use std::io;
+    /// use tourbillon::http::HeaderError;
+    /// use tourbillon::io::{AsyncRead, AsyncWrite};
+    /// use tourbillon::server::{Request, Response, Status};
+    ///
+    /// // Says what comes first back, and closes.
+    /// async fn once(request: Request) -> Result<Response, HeaderError> {
+    ///     let upgrade = request.upgrade();
+    ///     let echo = async move {
+    ///         let mut stream = upgrade.await?;
+    ///         let mut piece = [0; 1024];
+    ///         let count = poll_fn(|cx| stream.poll_read(cx, &mut piece)).await?;
+    ///         poll_fn(|cx| stream.poll_write(cx, &piece[..count])).await?;
+    ///         io::Result::Ok(())
+    ///     };
+    ///     tourbillon::spawn(echo).detach();
+    ///     Response::new(Status::SWITCHING_PROTOCOLS).with_header("upgrade", "echo")
+    /// }
+    /// # fn is_handler(_: impl tourbillon::server::Handler) {}
+    /// # is_handler(once);
+    /// ```
+    pub fn upgrade(&self) -> Upgrade {
+        self.link.asks.upgrade()
     }
 
     /// What came along with it from around the handler.

@@ -16,7 +16,7 @@ use super::pool;
 use super::response::Response;
 use super::transport::Transport;
 use crate::executor::panic_text;
-use crate::http::{self, Status};
+use crate::http::{self, Headers, Status};
 
 impl<T: Transport, H: Handler> Connection<T, H> {
     /// Encodes the response, and writes what is too large to gather.
@@ -53,6 +53,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         if let Err(error) = self.protocol.send_head(&response.head, length, &date, out) {
             log::error!("a handler's response cannot be sent: {error}");
             body = Kind::Empty;
+            response.head.headers.clear();
             response.head.status = Status::INTERNAL_SERVER_ERROR;
             let length = http::BodyLength::Known(0);
             let sent = self.protocol.send_head(&response.head, length, &date, out);
@@ -64,6 +65,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             access_log.see_response(line, &response.head);
         }
         drop(response);
+        let mut trailers = Headers::new();
         match body {
             Kind::Empty => {}
             Kind::Bytes(bytes) if bytes.len() <= FLAT_BYTES_MAX => {
@@ -73,9 +75,10 @@ impl<T: Transport, H: Handler> Connection<T, H> {
                     .map_err(|_| unfinished())?;
             }
             Kind::Bytes(bytes) => self.send_large(&bytes).await?,
-            Kind::Stream(stream) => self.send_stream(stream).await?,
+            Kind::Stream(stream) => trailers = self.send_stream(stream).await?,
         }
-        if let Err(error) = self.protocol.send_end(self.output.buffer()) {
+        let out = self.output.buffer();
+        if let Err(error) = self.protocol.send_trailers(&trailers, out) {
             log::error!("a response was cut off: {error}");
             return Err(unfinished());
         }
@@ -117,14 +120,15 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         .await
     }
 
-    /// Sends a body while it is made.
-    async fn send_stream(&mut self, mut stream: Stream) -> Result<(), CloseReason> {
+    /// Sends a body while it is made, and returns what is to come behind it.
+    async fn send_stream(&mut self, mut stream: Stream) -> Result<Headers, CloseReason> {
         if self.protocol.ends_by_close() {
             self.forbid_orderly_close()
                 .map_err(|error| broken(&error))?;
         }
         self.wait(|connection, cx| connection.poll_stream(&mut stream, cx))
-            .await
+            .await?;
+        Ok(stream.slot.take_trailers())
     }
 
     fn poll_stream(
