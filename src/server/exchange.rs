@@ -182,7 +182,8 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         if !slot.is_wanted(cx) {
             return Poll::Pending;
         }
-        if self.protocol.expects_continue() {
+        // What is there already was not waited with (RFC 9110, 10.1.1).
+        if self.protocol.expects_continue() && self.input.is_empty() {
             self.protocol.send_continue(self.output.buffer());
         }
         loop {

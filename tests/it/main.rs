@@ -50,10 +50,12 @@ mod listeners;
 mod draining;
 mod http_bodies;
 mod http_links;
+mod http_asks;
 mod router;
 mod web;
 mod simulated;
 mod corpus;
+mod conformance;
 
 // The examples.
 mod examples;
