@@ -133,10 +133,11 @@ fn a_body_declared_too_long_is_refused_before_the_handler() {
     for expects in ["", "expect: 100-continue\r\n"] {
         let mut client = served.connect();
         let head = format!("POST / HTTP/1.1\r\nhost: a\r\n{expects}content-length:");
-        client.send(format!("{head} 10\r\n\r\n0123456789"));
+        client.send(format!("{head} 10\r\n\r\n"));
         if !expects.is_empty() {
             assert_eq!(client.reply().status, 100);
         }
+        client.send("0123456789");
         assert_eq!(client.reply().text(), "0123456789");
         assert_eq!(outcomes.recv().unwrap(), Ok(10));
         client.send(format!("{head} 11\r\n\r\n"));

@@ -101,7 +101,8 @@ fn rfc9110_7_8_a_body_and_100_come_before_the_switch() {
     let _named = exchange("a body that waits");
     let mut client = server.connect();
     client.send(format!(
-        "POST /upgrade HTTP/1.1\r\nHost: a\r\n{ASKS}Expect: 100-continue\r\nContent-Length: 4\r\n\r\n"
+        "POST /upgrade HTTP/1.1\r\nHost: a\r\n{ASKS}\
+         Expect: 100-continue\r\nContent-Length: 4\r\n\r\n"
     ));
     assert_eq!(client.reply().status, 100);
     assert_eq!(client.reply().status, 101);
