@@ -171,7 +171,7 @@ async fn hints(request: Request) -> Result<Result<&'static str, HeaderError>, St
     if let Err(error) = hints.append("link", "</style.css>; rel=preload; as=style") {
         return Ok(Err(error));
     }
-    for _ in 0..number(&request, "n", 1)? {
+    for _ in 0..number(&request, "n", 1)?.min(100) {
         request.early_hints(&hints);
     }
     if ms > 0 {

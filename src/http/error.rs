@@ -198,6 +198,8 @@ pub enum SendError {
     /// A 101 that the client did not ask for, in `connection` and `upgrade`, or without an
     /// `upgrade` field of its own (RFC 9110, 7.8).
     UpgradeUnasked,
+    /// A 101 before the request was read to its end.
+    UpgradeEarly,
     /// A field that may not be sent as a trailer (RFC 9110, 6.5.1).
     TrailerField,
 }
@@ -216,6 +218,7 @@ impl fmt::Display for SendError {
             SendError::UpgradeUnasked => {
                 "a 101 needs an upgrade field, and a request that asked for it"
             }
+            SendError::UpgradeEarly => "a 101 needs a request that was read to its end",
             SendError::TrailerField => "a trailer may not frame, route, authenticate or steer",
         })
     }

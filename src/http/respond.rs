@@ -101,8 +101,9 @@ impl Protocol {
     ///
     /// # Errors
     ///
-    /// Refuses a second head, a 1xx status other than 101, 101 to an HTTP/1.0 client, and 101
-    /// where either side names no protocol (RFC 9110, 7.8). Nothing is written then.
+    /// Refuses a second head, a 1xx status other than 101, 101 to an HTTP/1.0 client, 101 where
+    /// either side names no protocol (RFC 9110, 7.8), and 101 before the request is complete.
+    /// Nothing is written then.
     pub fn send_head(
         &mut self,
         head: &ResponseHead,
@@ -122,8 +123,10 @@ impl Protocol {
             if !names_protocol || !self.wants_upgrade {
                 return Err(SendError::UpgradeUnasked);
             }
-            // Who waits for both gets them in this order (RFC 9110, 7.8).
-            self.send_continue(out);
+            // What is left of the request would be taken for the other protocol.
+            if !self.request_complete() {
+                return Err(SendError::UpgradeEarly);
+            }
         }
         let (framing, sending) = self.choose_framing(head.status, length);
         self.settle_close(head, sending);

@@ -291,6 +291,26 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         }
     }
 
+    /// Takes in what is left of the request before another protocol begins,
+    /// inviting it if the client waits for that. If it is too much, the 101
+    /// will be refused.
+    pub(super) async fn skip_before_switch(&mut self) -> Result<(), CloseReason> {
+        let Some(body) = self.body.take() else {
+            return Ok(());
+        };
+        body.0.finish(Err(BodyError::Late));
+        if self.protocol.request_complete() {
+            return Ok(());
+        }
+        self.protocol.send_continue(self.output.buffer());
+        self.made_progress();
+        self.wait(Self::poll_skip_body).await?;
+        if !self.protocol.request_complete() {
+            self.protocol.close_after_response();
+        }
+        Ok(())
+    }
+
     /// Takes in the rest. It has one deadline for all of it, which a client
     /// cannot push back by sending it byte by byte.
     fn poll_skip_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CloseReason>> {

@@ -181,9 +181,11 @@ impl Request {
     /// `connection: upgrade`. Such a response is refused for others, who get
     /// a 500.
     ///
-    /// A body of the request should be read before the 101 is returned. If
-    /// this is called again, who has called before gets an error. A 101 for
-    /// whose stream nobody has asked closes the connection.
+    /// A body of the request should be read before the 101 is returned. A
+    /// rest of up to 64 KiB is dropped then, and a longer one, or one in
+    /// chunks, makes it a 500. If this is called again, who has called before
+    /// gets an error. A 101 for whose stream nobody has asked closes the
+    /// connection.
     ///
     /// # Examples
     ///

@@ -36,6 +36,9 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             // not count as its reader below.
             body = Kind::Empty;
         }
+        if response.head.status == Status::SWITCHING_PROTOCOLS {
+            self.skip_before_switch().await?;
+        }
         if self.shared().counts.is_draining() || !self.can_skip_body() {
             self.protocol.close_after_response();
         }

@@ -1,6 +1,6 @@
 //! Other protocols (RFC 9110, 7.8).
 
-use super::exchange::{answered, assert_serves_on, case, check, exchange, get};
+use super::exchange::{answered, assert_serves_on, case, check, exchange, get, refused};
 use super::served::server;
 
 const ASKS: &str = "Upgrade: echo\r\nConnection: upgrade\r\n";
@@ -105,8 +105,8 @@ fn rfc9110_7_8_a_body_and_100_come_before_the_switch() {
          Expect: 100-continue\r\nContent-Length: 4\r\n\r\n"
     ));
     assert_eq!(client.reply().status, 100);
-    assert_eq!(client.reply().status, 101);
     client.send("bodyraw");
+    assert_eq!(client.reply().status, 101);
     assert_eq!(client.take(3), b"raw");
 
     let _named = exchange("a body that is there");
@@ -116,6 +116,28 @@ fn rfc9110_7_8_a_body_and_100_come_before_the_switch() {
     ));
     assert_eq!(client.reply().status, 101);
     assert_eq!(client.take(3), b"raw");
+}
+
+#[test]
+fn rfc9110_7_8_no_switch_in_the_middle_of_a_request() {
+    let post = |lines: &str, body: &str| {
+        format!("POST /upgrade HTTP/1.1\r\nHost: a\r\n{ASKS}{lines}\r\n{body}")
+    };
+    let chunked = "Transfer-Encoding: chunked\r\n";
+    let long = "x".repeat(100_000);
+    check(&[
+        case(
+            "chunks",
+            post(chunked, "3\r\nabc\r\n0\r\n\r\n"),
+            refused(500),
+        ),
+        case("chunks with a fault", post(chunked, "zz\r\n"), refused(500)),
+        case(
+            "a long body",
+            post("Content-Length: 100000\r\n", &long),
+            refused(500),
+        ),
+    ]);
 }
 
 #[test]
