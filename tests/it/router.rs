@@ -34,7 +34,7 @@ fn a_path_leads_to_its_handler() {
     for (path, answer) in [
         ("/", "none"),
         ("/?a=1&b=%20", "a=1&b=%20"),
-        ("http://a.example/?c", "c"),
+        ("http://a/?c", "c"),
         ("/users/7", "user 7"),
         ("/users/7?x=/y/z", "user 7"),
         ("/users/a%20b%2Fc", "user a b/c"),
