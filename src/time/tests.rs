@@ -34,13 +34,17 @@ fn fires_at_its_tick_on_both_sides_of_every_edge() {
     for edge in LEVEL_EDGES {
         for start in [0, 1, edge / 2, edge - 64, edge - 2, edge - 1] {
             let mut wheel = Wheel::new();
-            assert_eq!(expired(&mut wheel, start), []);
+            assert_eq!(expired(&mut wheel, start), [] as [u64; 0]);
             let deadlines: Vec<u64> = (edge - 1..=edge + 1).filter(|&d| d > start).collect();
             for &deadline in deadlines.iter().rev() {
                 wheel.insert(deadline, deadline);
             }
             let near = edge - 3;
-            assert_eq!(expired(&mut wheel, near), [], "edge {edge} from {start}");
+            assert_eq!(
+                expired(&mut wheel, near),
+                [] as [u64; 0],
+                "edge {edge} from {start}"
+            );
             let fired = tick_by_tick(&mut wheel, near, edge + 1);
             let on_time: Vec<(u64, u64)> = deadlines.iter().map(|&d| (d, d)).collect();
             assert_eq!(fired, on_time, "edge {edge} from {start}");
@@ -90,7 +94,7 @@ fn a_far_timer_survives_a_clock_that_passes_its_level() {
             }
         }
         let last = if far == u64::MAX { vec![far] } else { vec![] };
-        assert_eq!(expired(&mut wheel, u64::MAX - 1), []);
+        assert_eq!(expired(&mut wheel, u64::MAX - 1), [] as [u64; 0]);
         assert_eq!(expired(&mut wheel, u64::MAX), last);
     }
 }
@@ -102,7 +106,7 @@ fn timers_meant_for_never_cost_nothing_and_stay_cancellable() {
     // A century a step, ten thousand times.
     let century = 100 * 365 * 86_400_000;
     for step in 1..=10_000 {
-        assert_eq!(expired(&mut wheel, step * century), []);
+        assert_eq!(expired(&mut wheel, step * century), [] as [u64; 0]);
         assert!(wheel.next_deadline() > Some(step * century));
     }
     assert!(wheel.move_to(keys[0], 10_000 * century + 5));
@@ -158,7 +162,7 @@ fn equal_deadlines_keep_their_order_on_the_way_down() {
         let mut inserted = 0u32;
         // Each pass finds the wheel closer, so each pair starts on a level further down.
         for left in [2 * edge, edge + 3, edge / 2 + 1, 130, 65, 64, 63, 2, 1, 0] {
-            assert_eq!(expired(&mut wheel, deadline - left.max(1)), []);
+            assert_eq!(expired(&mut wheel, deadline - left.max(1)), [] as [u32; 0]);
             wheel.insert(deadline, inserted);
             wheel.insert(deadline, inserted + 1);
             inserted += 2;
