@@ -22,6 +22,8 @@ pub struct Request {
     params: Vec<(Rc<str>, String)>,
     extensions: Extensions,
     link: Rc<Link>,
+    router: Option<Rc<dyn Any>>,
+    scheme: &'static str,
 }
 
 impl Request {
@@ -40,6 +42,8 @@ impl Request {
             params: Vec::new(),
             extensions: Extensions::default(),
             link,
+            router: None,
+            scheme: "http",
         }
     }
 
@@ -236,9 +240,34 @@ impl Request {
         std::mem::replace(&mut self.body, RequestBody::empty())
     }
 
+    /// What the route's names in braces matched, in their order.
+    pub fn params(&self) -> &[(Rc<str>, String)] {
+        &self.params
+    }
+
     /// Sets what [`param`](Self::param) finds; for routers.
     pub fn set_params(&mut self, params: Vec<(Rc<str>, String)>) {
         self.params = params;
+    }
+
+    /// Says which router found the route; for routers.
+    pub(crate) fn set_router(&mut self, router: Rc<dyn Any>) {
+        self.router = Some(router);
+    }
+
+    /// What the router left of itself.
+    pub(crate) fn router(&self) -> Option<&Rc<dyn Any>> {
+        self.router.as_ref()
+    }
+
+    /// How the client reached the first server of ours: `http` or `https`.
+    pub fn scheme(&self) -> &'static str {
+        self.scheme
+    }
+
+    /// Sets the scheme; for what knows of proxies.
+    pub fn set_scheme(&mut self, scheme: &'static str) {
+        self.scheme = scheme;
     }
 }
 

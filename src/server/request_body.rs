@@ -90,15 +90,36 @@ impl Drop for OpenBody {
 /// closes the connection after the response.
 pub struct RequestBody {
     slot: Option<Rc<BodySlot>>,
+    limit: Option<u64>,
+    /// What has come of it, in bytes.
+    received: u64,
 }
 
 impl RequestBody {
     pub(super) fn empty() -> Self {
-        RequestBody { slot: None }
+        RequestBody {
+            slot: None,
+            limit: None,
+            received: 0,
+        }
     }
 
     pub(super) fn from_slot(slot: Rc<BodySlot>) -> Self {
-        RequestBody { slot: Some(slot) }
+        RequestBody {
+            slot: Some(slot),
+            ..RequestBody::empty()
+        }
+    }
+
+    /// Sets how much of it may come, in bytes: what makes it longer is
+    /// [`BodyError::TooLong`]. Without, it may be of any length.
+    pub fn set_limit(&mut self, max: u64) {
+        self.limit = Some(max);
+    }
+
+    /// How much of it may come, if that was set.
+    pub fn limit(&self) -> Option<u64> {
+        self.limit
     }
 
     /// Waits for the next piece; `None` is the end.
@@ -120,7 +141,15 @@ impl RequestBody {
             return Poll::Ready(Ok(None));
         };
         let mut between = slot.0.borrow_mut();
+        if self.limit.is_some_and(|limit| self.received > limit) {
+            return Poll::Ready(Err(BodyError::TooLong));
+        }
         if let Some(piece) = between.piece.take() {
+            drop(between);
+            self.received += piece.len() as u64;
+            if self.limit.is_some_and(|limit| self.received > limit) {
+                return Poll::Ready(Err(BodyError::TooLong));
+            }
             return Poll::Ready(Ok(Some(piece)));
         }
         if let Some(end) = between.end {

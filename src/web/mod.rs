@@ -17,7 +17,35 @@
 //! [`Handler`](crate::server::Handler), and a [`Router`] is one.
 
 mod router;
+mod table;
+mod routes;
+mod endpoint;
+mod pattern;
+mod host;
+mod percent;
+pub mod middleware;
+pub mod extract;
+mod error;
+mod fault;
+mod json_text;
+#[cfg(feature = "json")]
+mod json;
+#[cfg(feature = "json")]
+mod json_place;
+mod html;
+mod redirect;
+mod set_cookie;
 mod metrics;
 
+pub use error::HttpError;
+pub use fault::{Fault, Faults};
+pub use html::Html;
+#[cfg(feature = "json")]
+pub use json::Json;
 pub use metrics::metrics;
+pub use middleware::{Around, Middleware, Next, around};
+pub use pattern::UrlError;
+pub use redirect::Redirect;
 pub use router::Router;
+pub use set_cookie::{SameSite, SetCookie};
+pub use table::TrailingSlash;

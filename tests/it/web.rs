@@ -1,3 +1,12 @@
-//! What applications are made of, over real sockets.
+//! What applications are made of, over the wire.
 
+mod routes;
+mod nests;
+mod layers;
+mod proxies;
+mod cors;
+mod extracting;
+mod forms;
 mod metrics;
+#[cfg(feature = "json")]
+mod json;
