@@ -70,8 +70,15 @@ fn fault(body: &[u8], error: &serde_json::Error) -> Fault {
         .rsplit_once(" at line ")
         .map_or(&*text, |(text, _)| text);
     if error.classify() != Category::Data {
+        // What is wrong is the byte before, unless it is that there are no more.
+        let is_cut = error.classify() == Category::Eof;
+        let wrong = if is_cut {
+            offset
+        } else {
+            offset.saturating_sub(1)
+        };
         let fault = Fault::new("json_invalid", "is no JSON").context("error", text);
-        return fault.at("body").at_number(offset as u64);
+        return fault.at("body").at_number(wrong as u64);
     }
     let mut steps = place(&body[..offset]);
     let named = text.split('`').nth(1).unwrap_or_default();

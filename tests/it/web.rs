@@ -8,5 +8,6 @@ mod cors;
 mod extracting;
 mod forms;
 mod metrics;
+mod multipart;
 #[cfg(feature = "json")]
 mod json;

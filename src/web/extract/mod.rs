@@ -21,6 +21,9 @@ mod header;
 mod cookies;
 mod body;
 mod form;
+mod multipart;
+mod parts;
+mod upload;
 mod state;
 
 #[cfg(feature = "json")]
@@ -32,6 +35,8 @@ pub use form::Form;
 pub use from_text::FromText;
 pub use gathered::All;
 pub use header::Header;
+pub use multipart::Multipart;
 pub use path::Path;
 pub use query::Query;
 pub use state::State;
+pub use upload::UploadedFile;

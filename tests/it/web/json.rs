@@ -93,7 +93,10 @@ fn what_is_wrong_in_json_is_told_with_its_place() {
             r#"["body","lines"]"#,
         ),
         (
-            "{\"name\": \"a\", \"lines\": [\n{\"item\": 1, \"weight\": 1, \"gift\": true},\n{\"item\": \"x\"}]}",
+            concat!(
+                "{\"name\": \"a\", \"lines\": [\n",
+                "{\"item\": 1, \"weight\": 1, \"gift\": true},\n{\"item\": \"x\"}]}"
+            ),
             "int_type",
             r#"["body","lines",1,"item"]"#,
         ),
