@@ -55,6 +55,7 @@ mod request_body;
 mod response;
 mod extensions;
 mod body;
+mod pieces;
 mod close_reason;
 
 #[cfg(test)]
@@ -72,6 +73,7 @@ pub use lifespan::Lifespan;
 pub use link::{Disconnect, Draining};
 pub use listen::{Listen, LocalAddr};
 pub use pattern::PatternError;
+pub use pieces::Pieces;
 pub use request::Request;
 pub use request_body::{BodyError, RequestBody};
 pub use response::{IntoResponse, Response};

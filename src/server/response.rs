@@ -85,6 +85,16 @@ impl Response {
         self
     }
 
+    /// Its body.
+    pub fn body(&self) -> &Body {
+        &self.body
+    }
+
+    /// Takes its body out, and leaves none.
+    pub fn take_body(&mut self) -> Body {
+        std::mem::take(&mut self.body)
+    }
+
     /// Its header fields.
     pub fn headers(&self) -> &Headers {
         &self.head.headers

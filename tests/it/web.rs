@@ -5,6 +5,8 @@ mod nests;
 mod layers;
 mod proxies;
 mod cors;
+#[cfg(feature = "compression")]
+mod compression;
 mod extracting;
 mod forms;
 mod metrics;

@@ -23,9 +23,13 @@ mod cors;
 mod timeout;
 mod body_limit;
 mod catch_panic;
+#[cfg(feature = "compression")]
+mod compression;
 
 pub use body_limit::body_limit;
 pub use catch_panic::{CatchPanic, HandlerPanic, catch_panic};
+#[cfg(feature = "compression")]
+pub use compression::{Compression, compression};
 pub use cors::Cors;
 pub use https_redirect::https_redirect;
 pub use next::{Around, Middleware, Next, around};

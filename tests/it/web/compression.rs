@@ -1,0 +1,132 @@
+//! Compressed answers, and which are not.
+
+use std::io::Read;
+
+use flate2::read::{GzDecoder, ZlibDecoder};
+use tourbillon::server::{Body, Request, Response, Status};
+use tourbillon::web::Router;
+use tourbillon::web::middleware::compression;
+
+use crate::server_support::{Reply, Served, pattern, serve};
+
+fn app() -> Router {
+    let text = "Hello, compressed World! ".repeat(100);
+    let long = text.clone();
+    let with = |name: &'static str, value: &'static str| {
+        let text = text.clone();
+        async move |_: Request| Response::text(text.clone()).with_header(name, value)
+    };
+    let stream = async |_: Request| {
+        Body::stream(async |mut writer| {
+            for piece in pattern(300_000).chunks(1000) {
+                writer.write(piece).await?;
+                tourbillon::yield_now().await;
+            }
+            Ok(())
+        })
+    };
+    let broken = async |_: Request| {
+        Body::stream(async |mut writer| {
+            writer.write("a beginning").await?;
+            Err(std::io::ErrorKind::Other.into())
+        })
+    };
+    Router::new()
+        .get("/text", with("etag", "\"1\""))
+        .get("/weak", with("etag", "W/\"1\""))
+        .get("/png", with("content-type", "image/png"))
+        .get("/coded", with("content-encoding", "br"))
+        .get("/kept", with("cache-control", "public, no-transform"))
+        .get("/short", async |_| "short")
+        .get("/part", async move |_: Request| {
+            (Status::PARTIAL_CONTENT, long.clone())
+        })
+        .get("/none", async |_| Status::NO_CONTENT)
+        .get("/large", async |_| pattern(1_000_000))
+        .get("/stream", stream)
+        .get("/broken", broken)
+        .layer(compression())
+}
+
+fn ask(served: &Served, method: &str, path: &str, accept: &str) -> Reply {
+    let mut client = served.connect();
+    client.send(format!(
+        "{method} {path} HTTP/1.1\r\nhost: a\r\naccept-encoding: {accept}\r\n\r\n"
+    ));
+    client.reply_to(method)
+}
+
+fn gunzip(reply: &Reply) -> Vec<u8> {
+    assert_eq!(
+        reply.field("content-encoding"),
+        Some("gzip"),
+        "{:?}",
+        reply.fields
+    );
+    let mut plain = Vec::new();
+    GzDecoder::new(&reply.body[..])
+        .read_to_end(&mut plain)
+        .unwrap();
+    plain
+}
+
+#[test]
+fn an_answer_is_compressed_as_the_client_likes() {
+    let served = serve(app);
+    let plain = ask(&served, "GET", "/text", "identity");
+    assert_eq!(plain.field("content-encoding"), None);
+    assert_eq!(
+        (plain.field("vary"), plain.field("etag")),
+        (Some("accept-encoding"), Some("\"1\""))
+    );
+    let gzip = ask(&served, "GET", "/text", "gzip, deflate");
+    assert_eq!(gunzip(&gzip), plain.body);
+    assert!(gzip.body.len() < plain.body.len() / 5);
+    assert_eq!(
+        (gzip.field("vary"), gzip.field("etag")),
+        (Some("accept-encoding"), Some("W/\"1\""))
+    );
+    let deflate = ask(&served, "GET", "/text", "deflate");
+    assert_eq!(deflate.field("content-encoding"), Some("deflate"));
+    let mut text = Vec::new();
+    ZlibDecoder::new(&deflate.body[..])
+        .read_to_end(&mut text)
+        .unwrap();
+    assert_eq!(text, plain.body);
+    let head = ask(&served, "HEAD", "/text", "gzip");
+    assert_eq!(head.field("content-encoding"), Some("gzip"));
+    assert_eq!(
+        ask(&served, "GET", "/weak", "gzip").field("etag"),
+        Some("W/\"1\"")
+    );
+}
+
+#[test]
+fn long_and_streamed_answers_come_out_whole() {
+    let served = serve(app);
+    assert_eq!(
+        gunzip(&ask(&served, "GET", "/large", "gzip")),
+        pattern(1_000_000)
+    );
+    assert_eq!(
+        gunzip(&ask(&served, "GET", "/stream", "gzip")),
+        pattern(300_000)
+    );
+    let mut client = served.connect();
+    client.send("GET /broken HTTP/1.1\r\nhost: a\r\naccept-encoding: gzip\r\n\r\n");
+    let mut all = Vec::new();
+    client.stream.read_to_end(&mut all).unwrap();
+    assert!(!all.ends_with(b"0\r\n\r\n"), "the cut can be seen");
+}
+
+#[test]
+fn what_must_not_be_compressed_is_left_alone() {
+    let served = serve(app);
+    for path in ["/png", "/kept", "/short", "/part", "/none"] {
+        let reply = ask(&served, "GET", path, "gzip");
+        let fields = (reply.field("content-encoding"), reply.field("vary"));
+        assert_eq!(fields, (None, None), "{path}");
+    }
+    let coded = ask(&served, "GET", "/coded", "gzip");
+    assert_eq!(coded.field("content-encoding"), Some("br"));
+}
