@@ -93,6 +93,8 @@ fn pairs(headers: &Headers) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]

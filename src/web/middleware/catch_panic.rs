@@ -12,6 +12,9 @@ use crate::executor::panic_text;
 use crate::server::{IntoResponse, Request, Response, Status};
 use crate::web::error::HttpError;
 
+/// Hears of panics.
+type Hook = dyn Fn(&HandlerPanic);
+
 /// Answers 500 where a handler panics, and keeps the connection. Without it
 /// the server does the same and closes the connection; the hook is what this
 /// is for.
@@ -45,7 +48,7 @@ pub fn catch_panic() -> CatchPanic {
 /// ```
 #[derive(Clone)]
 pub struct CatchPanic {
-    hook: Option<Rc<dyn Fn(&HandlerPanic)>>,
+    hook: Option<Rc<Hook>>,
 }
 
 impl CatchPanic {

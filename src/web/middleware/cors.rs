@@ -18,6 +18,9 @@ const SAFE_FIELDS: [&str; 4] = [
     "content-type",
 ];
 
+/// Whether an origin is good.
+type IsGood = dyn Fn(&str) -> bool;
+
 /// Tells browsers which other origins' pages may use this application.
 ///
 /// To begin with: no origin, GET, no fields beyond the harmless, no
@@ -48,7 +51,7 @@ const SAFE_FIELDS: [&str; 4] = [
 #[derive(Clone)]
 pub struct Cors {
     origins: Vec<String>,
-    origin_if: Option<Rc<dyn Fn(&str) -> bool>>,
+    origin_if: Option<Rc<IsGood>>,
     methods: Vec<String>,
     headers: Vec<String>,
     exposed: Vec<String>,

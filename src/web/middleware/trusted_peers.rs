@@ -111,6 +111,8 @@ impl std::error::Error for BadPeer {}
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]

@@ -1,5 +1,7 @@
 //! Bodies cut everywhere, and bodies that break the rules.
 
+#![allow(clippy::unwrap_used)]
+
 use super::*;
 
 const TYPE: &str = "multipart/form-data; boundary=X";
@@ -16,7 +18,7 @@ fn read(content_type: &str, body: &[u8], size: usize) -> Result<String, BadParts
                 None => return Ok(told + "CUT"),
             },
             Event::Part(head) => {
-                told += &format!("{}", head.name);
+                told += &head.name;
                 told += &head
                     .file_name
                     .map_or(String::new(), |name| format!(" <{name}>"));

@@ -1,5 +1,7 @@
 //! Tables of what proxies tell, and of what clients make up.
 
+#![allow(clippy::unwrap_used)]
+
 use super::*;
 
 fn told(fields: &[(&str, &str)], trusted: &[&str]) -> (String, &'static str) {
