@@ -31,12 +31,7 @@ use crate::web::table::Names;
 /// }
 ///
 /// let handler = extract(async |ApiKey(key): ApiKey| format!("{} bytes", key.len()));
-///
-/// async fn by_hand(mut request: Request) -> Result<String, HttpError> {
-///     let ApiKey(key): ApiKey = Extract::extract(&mut request).await?;
-///     Ok(key)
-/// }
-/// # let _ = (handler, by_hand);
+/// # let _ = handler;
 /// ```
 pub trait Extract: Sized {
     /// Takes it out.
@@ -50,6 +45,20 @@ pub trait Extract: Sized {
     /// # Cancellation
     ///
     /// Dropping the future loses what of a body was read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tourbillon::server::Request;
+    /// use tourbillon::web::HttpError;
+    /// use tourbillon::web::extract::{Extract, Path};
+    ///
+    /// async fn handler(mut request: Request) -> Result<String, HttpError> {
+    ///     let Path(id) = <Path<u32>>::extract(&mut request).await?;
+    ///     Ok(format!("user {id}"))
+    /// }
+    /// # let _ = handler;
+    /// ```
     fn extract(request: &mut Request) -> impl Future<Output = Result<Self, HttpError>>;
 }
 
