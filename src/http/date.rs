@@ -1,4 +1,5 @@
-//! The one date format HTTP still writes: IMF-fixdate (RFC 9110, 5.6.7).
+//! Dates in HTTP (RFC 9110, 5.6.7): the one format that is still written, IMF-fixdate, and the
+//! three that must be read.
 
 const WEEKDAYS: &[u8; 21] = b"SunMonTueWedThuFriSat";
 const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
@@ -36,6 +37,167 @@ pub fn http_date(unix_seconds: u64) -> [u8; 29] {
     two_digits(&mut text, 20, of_day / 60 % 60);
     two_digits(&mut text, 23, of_day % 60);
     text
+}
+
+/// Reads a date in any of the three formats that a recipient must understand (RFC 9110, 5.6.7),
+/// and gives it in seconds since 1970-01-01 00:00:00 UTC. What lies before is read as 0.
+///
+/// `now` is the time in the same seconds: the obsolete format with two digits for the year means
+/// the year that is at most 50 in the future. The name of the weekday has to be one, but is not
+/// held against the date. A leap second is read as the second after it.
+///
+/// # Examples
+///
+/// ```
+/// # use tourbillon::http::parse_http_date;
+/// let now = 1_700_000_000;
+/// for text in [
+///     "Sun, 06 Nov 1994 08:49:37 GMT",
+///     "Sunday, 06-Nov-94 08:49:37 GMT",
+///     "Sun Nov  6 08:49:37 1994",
+/// ] {
+///     assert_eq!(parse_http_date(text.as_bytes(), now), Some(784_111_777));
+/// }
+/// assert_eq!(parse_http_date(b"yesterday", now), None);
+/// ```
+pub fn parse_http_date(text: &[u8], now: u64) -> Option<u64> {
+    let (name, rest) = text.split_at_checked(text.iter().position(|byte| b", ".contains(byte))?)?;
+    let (year, month, day, time) = match (rest, short_weekday(name)) {
+        // `, 06 Nov 1994 08:49:37 GMT`
+        ([b',', b' ', rest @ ..], true) => {
+            let [d1, d2, b' ', m1, m2, m3, b' ', year @ ..] = rest else {
+                return None;
+            };
+            let (year, [b' ', time @ .., b' ', b'G', b'M', b'T']) = year.split_at_checked(4)?
+            else {
+                return None;
+            };
+            (
+                number(year)?,
+                month_number([*m1, *m2, *m3])?,
+                number(&[*d1, *d2])?,
+                time,
+            )
+        }
+        // ` Nov  6 08:49:37 1994`
+        ([b' ', m1, m2, m3, b' ', d1, d2, b' ', rest @ ..], true) => {
+            let (time, [b' ', year @ ..]) = rest.split_at_checked(8)? else {
+                return None;
+            };
+            let d1 = if *d1 == b' ' { b'0' } else { *d1 };
+            let year = (year.len() == 4).then(|| number(year))??;
+            (
+                year,
+                month_number([*m1, *m2, *m3])?,
+                number(&[d1, *d2])?,
+                time,
+            )
+        }
+        // `, 06-Nov-94 08:49:37 GMT`
+        (
+            [
+                b',',
+                b' ',
+                d1,
+                d2,
+                b'-',
+                m1,
+                m2,
+                m3,
+                b'-',
+                y1,
+                y2,
+                b' ',
+                rest @ ..,
+            ],
+            false,
+        ) => {
+            let [time @ .., b' ', b'G', b'M', b'T'] = rest else {
+                return None;
+            };
+            let known = LONG_WEEKDAYS.iter().any(|known| known.as_bytes() == name);
+            let year = known.then(|| number(&[*y1, *y2]))??;
+            let year = nearest_year(year, now);
+            (
+                year,
+                month_number([*m1, *m2, *m3])?,
+                number(&[*d1, *d2])?,
+                time,
+            )
+        }
+        _ => return None,
+    };
+    let days = days_since_1970(year, month, day)?;
+    let [h1, h2, b':', m1, m2, b':', s1, s2] = time else {
+        return None;
+    };
+    let (hour, minute, second) = (
+        number(&[*h1, *h2])?,
+        number(&[*m1, *m2])?,
+        number(&[*s1, *s2])?,
+    );
+    if hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let seconds = days * 86_400 + (hour * 3600 + minute * 60 + second) as i64;
+    Some(u64::try_from(seconds).unwrap_or(0))
+}
+
+const LONG_WEEKDAYS: [&str; 7] = [
+    "Sunday",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+];
+
+fn short_weekday(name: &[u8]) -> bool {
+    WEEKDAYS.chunks_exact(3).any(|known| known == name)
+}
+
+/// Counts from 0.
+fn month_number(name: [u8; 3]) -> Option<usize> {
+    MONTHS.chunks_exact(3).position(|known| known == name)
+}
+
+fn number(digits: &[u8]) -> Option<usize> {
+    let digit = |byte: &u8| byte.is_ascii_digit().then(|| usize::from(byte - b'0'));
+    digits
+        .iter()
+        .try_fold(0, |sum, byte| Some(sum * 10 + digit(byte)?))
+}
+
+/// The year with these two last digits that is at most 50 years in the future.
+fn nearest_year(last_two: usize, now: u64) -> usize {
+    let (this_year, _, _) = civil((now.min(LAST_SECOND) / 86_400) as usize);
+    let year = this_year - this_year % 100 + last_two;
+    match year {
+        late if late > this_year + 50 => late - 100,
+        early if early + 50 <= this_year => early + 100,
+        year => year,
+    }
+}
+
+/// The other way round than [`civil`]; `None` is a day that its month does not have.
+fn days_since_1970(year: usize, month: usize, day: usize) -> Option<i64> {
+    let is_leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let days_in_month = match month {
+        1 if is_leap => 29,
+        1 => 28,
+        3 | 5 | 8 | 10 => 30,
+        _ => 31,
+    };
+    if day == 0 || day > days_in_month {
+        return None;
+    }
+    // As above, from March on; and one era later, so that no year is before the first.
+    let year_from_march = year + 400 - usize::from(month < 2);
+    let (era, year_of_era) = (year_from_march / 400, year_from_march % 400);
+    let of_year = (153 * ((month + 10) % 12) + 2) / 5 + day - 1;
+    let of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + of_year;
+    Some((era * 146_097 + of_era) as i64 - 146_097 - 719_468)
 }
 
 /// Turns days since 1970-01-01 into (year, month from 0, day from 1).

@@ -63,7 +63,7 @@ mod tests;
 
 pub use body::BodyKind;
 pub use client::{AnswerError, ClientProtocol};
-pub use date::http_date;
+pub use date::{http_date, parse_http_date};
 pub use error::{HeaderError, ProtocolError, SendError};
 pub use head::{Method, RequestHead, ResponseHead, Version};
 pub use headers::Headers;

@@ -1,6 +1,13 @@
-//! The date format against known dates and against a slower way to count.
+//! The date formats against known dates and against a slower way to count.
 
-use super::super::http_date;
+use super::super::{http_date, parse_http_date};
+
+/// 2026-11-22.
+const NOW: u64 = 1_795_300_000;
+
+fn parse(text: &str) -> Option<u64> {
+    parse_http_date(text.as_bytes(), NOW)
+}
 
 fn text(seconds: u64) -> String {
     String::from_utf8(http_date(seconds).to_vec()).unwrap()
@@ -48,9 +55,94 @@ fn five_centuries_agree_with_counting_day_by_day() {
                 let number = day_number + day - 1;
                 let weekday = WEEKDAYS[number % 7];
                 let expected = format!("{weekday}, {day:02} {name} {year} 12:34:56 GMT");
-                assert_eq!(text(number as u64 * 86_400 + 45_296), expected);
+                let seconds = number as u64 * 86_400 + 45_296;
+                assert_eq!(text(seconds), expected);
+                assert_eq!(parse(&expected), Some(seconds));
+                let asctime = format!("{weekday} {name} {day:2} 12:34:56 {year}");
+                assert_eq!(parse(&asctime), Some(seconds));
             }
             day_number += days;
         }
+    }
+}
+
+#[test]
+fn three_formats_are_read() {
+    for (text, seconds) in [
+        ("Sun, 06 Nov 1994 08:49:37 GMT", 784_111_777),
+        ("Sunday, 06-Nov-94 08:49:37 GMT", 784_111_777),
+        ("Sun Nov  6 08:49:37 1994", 784_111_777),
+        ("Sun Nov 06 08:49:37 1994", 784_111_777),
+        // Not its weekday, which nobody checks.
+        ("Mon, 06 Nov 1994 08:49:37 GMT", 784_111_777),
+        ("Sat, 31 Dec 2016 23:59:60 GMT", 1_483_228_800),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
+        ("Wed, 31 Dec 1969 23:59:59 GMT", 0),
+        ("Sat, 01 Jan 0000 00:00:00 GMT", 0),
+        ("Tue, 29 Feb 2000 00:00:00 GMT", 951_782_400),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 253_402_300_799),
+    ] {
+        assert_eq!(parse(text), Some(seconds), "{text}");
+    }
+}
+
+#[test]
+fn two_digits_for_a_year_mean_the_one_that_is_near() {
+    let year = |two: u32, now| {
+        let seconds = parse_http_date(
+            format!("Monday, 01-Jan-{two:02} 00:00:00 GMT").as_bytes(),
+            now,
+        );
+        text(seconds.unwrap())[12..16].parse::<u32>().unwrap()
+    };
+    for (two, full) in [
+        (26, 2026),
+        (27, 2027),
+        (76, 2076),
+        (77, 1977),
+        (94, 1994),
+        (0, 2000),
+    ] {
+        assert_eq!(year(two, NOW), full);
+    }
+    // From 2099-06: 00 to 49 are ahead.
+    let late = 4_083_000_000;
+    for (two, full) in [(99, 2099), (0, 2100), (49, 2149), (50, 2050)] {
+        assert_eq!(year(two, late), full);
+    }
+}
+
+#[test]
+fn what_is_no_date_is_refused() {
+    let good = "Sun, 06 Nov 1994 08:49:37 GMT";
+    for end in 0..good.len() {
+        assert_eq!(parse(&good[..end]), None, "{:?}", &good[..end]);
+    }
+    for text in [
+        "sun, 06 Nov 1994 08:49:37 GMT",
+        "Sun, 6 Nov 1994 08:49:37 GMT",
+        "Sun, 06 nov 1994 08:49:37 GMT",
+        "Sun, 06 Nov 94 08:49:37 GMT",
+        "Sun, 06 Nov 1994 08:49:37 UTC",
+        "Sun, 06 Nov 1994 08:49:37 GMT ",
+        "Sun, 06 Nov 1994 8:49:37 GMT",
+        "Sun, 06 Nov 1994 24:00:00 GMT",
+        "Sun, 06 Nov 1994 08:60:37 GMT",
+        "Sun, 06 Nov 1994 08:49:61 GMT",
+        "Sun, 00 Nov 1994 08:49:37 GMT",
+        "Sun, 31 Nov 1994 08:49:37 GMT",
+        "Tue, 29 Feb 1900 08:49:37 GMT",
+        "Sun, +6 Nov 1994 08:49:37 GMT",
+        "Sun, 06 Nov 19941 08:49:37 GMT",
+        "Sun, 06-Nov-94 08:49:37 GMT",
+        "Sunday, 06-Nov-1994 08:49:37 GMT",
+        "Someday, 06-Nov-94 08:49:37 GMT",
+        "Sun Nov 6 08:49:37 1994",
+        "Sun Nov  6 08:49:37 94",
+        "Sun Nov  6 08:49:37 1994 GMT",
+        "784111777",
+        "Sun, 06 Nov 1994 08:49:37 GMT, Sun, 06 Nov 1994 08:49:37 GMT",
+    ] {
+        assert_eq!(parse(text), None, "{text:?}");
     }
 }
