@@ -360,6 +360,32 @@ impl File {
         self.on_file("syncing", fs::File::sync_data).await
     }
 
+    /// The file itself, for calls that do not wait for the disk.
+    pub(crate) fn as_std(&self) -> &fs::File {
+        &self.std
+    }
+
+    /// Has the kernel read these bytes into its page cache, so that sending
+    /// them does not wait for the disk. Ends early at the end of the file.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future changes nothing.
+    pub(crate) async fn read_ahead(&self, mut offset: u64, end: u64) -> io::Result<()> {
+        self.on_file("reading", move |file| {
+            let mut buf = vec![0; 64 * 1024];
+            while offset < end {
+                let most = (end - offset).min(buf.len() as u64) as usize;
+                match file.read_at(&mut buf[..most], offset)? {
+                    0 => break,
+                    count => offset += count as u64,
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
     async fn on_file<T: Send + 'static>(
         &self,
         verb: &'static str,
@@ -367,6 +393,12 @@ impl File {
     ) -> io::Result<T> {
         let (std, path) = (Arc::clone(&self.std), Arc::clone(&self.path));
         run(move || job(&std).map_err(|error| name(error, verb, &path))).await
+    }
+}
+
+impl From<fs::File> for File {
+    fn from(file: fs::File) -> Self {
+        File::from_std(file)
     }
 }
 

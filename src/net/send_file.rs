@@ -18,8 +18,10 @@ use std::task::{Context, Poll, ready};
 
 use super::pool_job::PoolJob;
 use super::stream::TcpStream;
+use super::unix_stream::UnixStream;
 use crate::blocking::Lane;
-use crate::reactor::Direction;
+use crate::reactor::{Direction, EventSource};
+use crate::runtime::Registered;
 use crate::sys;
 
 /// Most that one call sends from a file: what a disk reads in a millisecond
@@ -152,18 +154,71 @@ impl TcpStream {
         offset: u64,
         len: u64,
     ) -> Poll<io::Result<usize>> {
-        let len = usize::try_from(len).unwrap_or(usize::MAX).min(SEND_MAX);
-        // A short count may be the end of the file, with the socket as ready
-        // as before: so this is no `poll_move`, and only a call that would
-        // block says that the socket is full.
-        let sent = ready!(self.0.poll_io(cx, Direction::Write, |io| {
+        poll_part(&self.0, cx, len, |io, len| {
             io.try_io(|| sys::send_file(io.as_fd(), file.as_fd(), offset, len))
-        }))?;
-        for _ in 0..sent / SEND_PER_OPERATION {
-            self.0.parts().spend();
-        }
-        Poll::Ready(Ok(sent))
+        })
     }
+}
+
+impl UnixStream {
+    /// Polls for sending a part of `file`, as
+    /// [`TcpStream::poll_send_file`] does.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` if the kernel does not send from such a file, or not to
+    /// Unix sockets (macOS): read and write it. Else what sendfile(2) says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// use std::{fs::File, future::poll_fn, io::ErrorKind};
+    /// use tourbillon::net::UnixStream;
+    ///
+    /// # tourbillon::Runtime::new()?.block_on(async {
+    /// let (mut one, mut other) = UnixStream::pair()?;
+    /// let file = File::open("Cargo.toml")?;
+    /// match poll_fn(|cx| one.poll_send_file(cx, &file, 0, 9)).await {
+    ///     Ok(count) => {
+    ///         let mut buf = [0; 9];
+    ///         other.read_exact(&mut buf[..count]).await?;
+    ///         assert!(b"[package]".starts_with(&buf[..count]));
+    ///     }
+    ///     Err(error) => assert_eq!(error.kind(), ErrorKind::Unsupported),
+    /// }
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
+    pub fn poll_send_file(
+        &mut self,
+        cx: &mut Context<'_>,
+        file: &File,
+        offset: u64,
+        len: u64,
+    ) -> Poll<io::Result<usize>> {
+        poll_part(&self.0, cx, len, |io, len| {
+            sys::send_file(io.as_fd(), file.as_fd(), offset, len)
+        })
+    }
+}
+
+fn poll_part<S: EventSource>(
+    io: &Registered<S>,
+    cx: &Context<'_>,
+    len: u64,
+    send: impl Fn(&S, usize) -> io::Result<usize>,
+) -> Poll<io::Result<usize>> {
+    let len = usize::try_from(len).unwrap_or(usize::MAX).min(SEND_MAX);
+    // A short count may be the end of the file, with the socket as ready
+    // as before: so this is no `poll_move`, and only a call that would
+    // block says that the socket is full.
+    let sent = ready!(io.poll_io(cx, Direction::Write, |io| send(io, len)))?;
+    for _ in 0..sent / SEND_PER_OPERATION {
+        io.parts().spend();
+    }
+    Poll::Ready(Ok(sent))
 }
 
 fn ended_early(sent: u64, len: u64) -> io::Error {

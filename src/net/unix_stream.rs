@@ -44,7 +44,7 @@ const FULL_PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_mil
 /// })
 /// # }
 /// ```
-pub struct UnixStream(Registered<FdSource<std::os::unix::net::UnixStream>>);
+pub struct UnixStream(pub(super) Registered<FdSource<std::os::unix::net::UnixStream>>);
 
 impl UnixStream {
     /// Connects to the socket at `path`; on Linux, a path that begins with a

@@ -40,6 +40,7 @@ mod turn_away;
 mod connection;
 mod exchange;
 mod respond;
+mod file_body;
 mod closing;
 mod input;
 mod body_rate;

@@ -29,6 +29,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         let length = match &body {
             Kind::Empty => http::BodyLength::Known(0),
             Kind::Bytes(bytes) => http::BodyLength::Known(bytes.len() as u64),
+            Kind::File(part) => http::BodyLength::Known(part.len),
             Kind::Stream(stream) => stream.length,
         };
         if !self.protocol.will_send_body(response.head.status, length) {
@@ -78,6 +79,8 @@ impl<T: Transport, H: Handler> Connection<T, H> {
                     .map_err(|_| unfinished())?;
             }
             Kind::Bytes(bytes) => self.send_large(&bytes).await?,
+            // On the heap, so that connections that send none are no larger.
+            Kind::File(part) => Box::pin(self.send_file(part)).await?,
             Kind::Stream(stream) => trailers = self.send_stream(stream).await?,
         }
         let out = self.output.buffer();
@@ -101,7 +104,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
     }
 
     /// Sends bytes from where they are, behind what is encoded.
-    async fn send_large(&mut self, bytes: &[u8]) -> Result<(), CloseReason> {
+    pub(super) async fn send_large(&mut self, bytes: &[u8]) -> Result<(), CloseReason> {
         let out = self.output.buffer();
         self.protocol
             .chunk_prefix(bytes.len(), out)

@@ -1,7 +1,8 @@
 //! What a connection runs over.
 
+use std::fs::File;
 use std::io;
-use std::task::Context;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::io::{AsyncRead, AsyncWrite, DuplexStream};
@@ -37,6 +38,29 @@ pub trait Transport: AsyncRead + AsyncWrite + 'static {
         let _ = resets;
         Ok(())
     }
+
+    /// Sends a part of `file` from `offset` on, at most `len` bytes, without
+    /// their passing through this program. Zero means that the file ends at
+    /// `offset`.
+    ///
+    /// The server calls it when all that was written before is on its way.
+    /// Does not do it by default: for transports that encrypt or store.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported` if it does not do it, or not from such a file: nothing
+    /// was sent then, and the server reads the file and writes. Else what
+    /// broke.
+    fn poll_send_file(
+        &mut self,
+        cx: &mut Context<'_>,
+        file: &File,
+        offset: u64,
+        len: u64,
+    ) -> Poll<io::Result<usize>> {
+        let _ = (cx, file, offset, len);
+        Poll::Ready(Err(io::ErrorKind::Unsupported.into()))
+    }
 }
 
 impl Transport for TcpStream {
@@ -47,6 +71,16 @@ impl Transport for TcpStream {
     fn reset_on_close(&mut self, resets: bool) -> io::Result<()> {
         self.set_linger(resets.then_some(Duration::ZERO))
     }
+
+    fn poll_send_file(
+        &mut self,
+        cx: &mut Context<'_>,
+        file: &File,
+        offset: u64,
+        len: u64,
+    ) -> Poll<io::Result<usize>> {
+        TcpStream::poll_send_file(self, cx, file, offset, len)
+    }
 }
 
 /// Knows one end only: a body whose end is the close (HTTP/1.0) looks whole
@@ -54,6 +88,16 @@ impl Transport for TcpStream {
 impl Transport for UnixStream {
     fn poll_peer(&mut self, cx: &mut Context<'_>) -> PeerState {
         UnixStream::poll_peer(self, cx)
+    }
+
+    fn poll_send_file(
+        &mut self,
+        cx: &mut Context<'_>,
+        file: &File,
+        offset: u64,
+        len: u64,
+    ) -> Poll<io::Result<usize>> {
+        UnixStream::poll_send_file(self, cx, file, offset, len)
     }
 }
 

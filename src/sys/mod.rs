@@ -5,6 +5,7 @@
 //!   socket   listen with a backlog, shared ports, keep-alive probes, linger
 //!   connect  begin a connection from a chosen address
 //!   sendfile from a file to a socket without a copy
+//!   cached   read a file as far as it is in memory
 //!   unix_socket   listen at a path with its mode set first, who is at the other end
 //!   inherited     a listening socket by its number
 //!   fault    which errors of the kernel mean "go on", and which "no descriptors left"
@@ -25,6 +26,7 @@ mod connect;
 mod fault;
 mod host;
 mod sendfile;
+mod cached;
 mod signal;
 mod pending;
 mod socket;
@@ -36,6 +38,7 @@ mod fork;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use cached::read_cached;
 pub use connect::ConnectOptions;
 pub(crate) use connect::connect;
 pub use fault::raw_os_error;
