@@ -6,6 +6,8 @@
 //!   connect  begin a connection from a chosen address
 //!   sendfile from a file to a socket without a copy
 //!   cached   read a file as far as it is in memory
+//!   beneath  open what lies below a directory, and nothing else
+//!   listing  what lies in an open directory
 //!   unix_socket   listen at a path with its mode set first, who is at the other end
 //!   inherited     a listening socket by its number
 //!   fault    which errors of the kernel mean "go on", and which "no descriptors left"
@@ -27,6 +29,8 @@ mod fault;
 mod host;
 mod sendfile;
 mod cached;
+mod beneath;
+mod listing;
 mod signal;
 mod pending;
 mod socket;
@@ -38,6 +42,7 @@ mod fork;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use beneath::{Links, open_beneath, open_directory, open_to_read};
 pub(crate) use cached::read_cached;
 pub use connect::ConnectOptions;
 pub(crate) use connect::connect;
@@ -46,6 +51,7 @@ pub(crate) use fault::{NamedError, cannot_watch, is_peer_gone_on_accept, is_reso
 pub(crate) use fork::Origin;
 pub(crate) use host::raise_fd_limit;
 pub(crate) use inherited::{InheritedListener, inherit_listener};
+pub(crate) use listing::{Entry, Kind, list};
 pub(crate) use process::{open_pidfd, send_signal, set_blocking, wait_readable};
 pub(crate) use sendfile::send_file;
 pub use signal::Signal;
