@@ -360,6 +360,14 @@ impl File {
         self.on_file("syncing", fs::File::sync_data).await
     }
 
+    /// As [`from_std`](Self::from_std), with its path for the errors.
+    pub(crate) fn opened(file: fs::File, path: &Path) -> Self {
+        File {
+            std: Arc::new(file),
+            path: path.into(),
+        }
+    }
+
     /// The file itself, for calls that do not wait for the disk.
     pub(crate) fn as_std(&self) -> &fs::File {
         &self.std

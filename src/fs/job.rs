@@ -17,7 +17,7 @@ impl<T> Drop for CancelOnDrop<T> {
 }
 
 /// Runs `job` on the pool.
-pub(super) async fn run<T: Send + 'static>(
+pub(crate) async fn run<T: Send + 'static>(
     job: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     let mut job = CancelOnDrop(spawn_blocking(job));

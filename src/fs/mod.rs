@@ -66,6 +66,7 @@ pub use folder::{
     canonicalize, copy, create_dir, create_dir_all, exists, hard_link, metadata, read_link,
     remove_dir, remove_dir_all, remove_file, rename, set_permissions, symlink, symlink_metadata,
 };
+pub(crate) use job::run as run_job;
 pub use read_dir::{DirEntry, ReadDir, read_dir};
 pub use std::fs::{FileType, Metadata, OpenOptions, Permissions};
 pub use whole::{read, read_to_string, write};

@@ -272,6 +272,12 @@ impl BodyWriter {
         Ok(())
     }
 
+    /// A second writer of the same body. What each writes at once stays
+    /// together.
+    pub(crate) fn duplicate(&self) -> BodyWriter {
+        BodyWriter(Rc::clone(&self.0))
+    }
+
     fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<(), Disconnected>> {
         let mut pieces = self.0.0.borrow_mut();
         if pieces.closed {

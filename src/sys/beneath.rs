@@ -43,6 +43,28 @@ const PASS: c_int = libc::O_PATH | libc::O_CLOEXEC | libc::O_DIRECTORY;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const PASS: c_int = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_DIRECTORY | libc::O_NONBLOCK;
 
+/// Whether an error says that there is no such file, or none that may be read, or none that is a
+/// file: rather than that something broke.
+pub(crate) fn is_no_such_file(error: &io::Error) -> bool {
+    const ERRORS: [c_int; 10] = [
+        libc::ENOENT,
+        libc::ENOTDIR,
+        libc::EISDIR,
+        libc::EACCES,
+        libc::EPERM,
+        libc::ELOOP,
+        libc::EMLINK,
+        libc::EXDEV,
+        libc::ENAMETOOLONG,
+        // A socket, or a device without a driver.
+        libc::ENXIO,
+    ];
+    match error.raw_os_error() {
+        Some(number) => ERRORS.contains(&number),
+        None => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
 /// Opens a file for reading, or a directory. Does not wait for the other end of a pipe.
 pub(crate) fn open_to_read(path: &Path) -> io::Result<File> {
     open_at(None, path.as_os_str(), READ).map(File::from)

@@ -42,7 +42,7 @@ mod fork;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use beneath::{Links, open_beneath, open_directory, open_to_read};
+pub(crate) use beneath::{Links, is_no_such_file, open_beneath, open_directory, open_to_read};
 pub(crate) use cached::read_cached;
 pub use connect::ConnectOptions;
 pub(crate) use connect::connect;

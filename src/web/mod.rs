@@ -36,12 +36,15 @@ mod html;
 mod redirect;
 mod set_cookie;
 mod metrics;
+mod files;
+mod sse;
 
 pub use error::HttpError;
 pub use fault::{Fault, Faults};
 pub use html::Html;
 #[cfg(feature = "json")]
 pub use json::Json;
+pub use files::{FileResponse, StaticFiles, Symlinks};
 pub use metrics::metrics;
 pub use middleware::{Around, Middleware, Next, around};
 pub use pattern::UrlError;
@@ -49,3 +52,4 @@ pub use redirect::Redirect;
 pub use router::Router;
 pub use set_cookie::{SameSite, SetCookie};
 pub use table::TrailingSlash;
+pub use sse::{Event, Events, Sse, last_event_id};
