@@ -97,9 +97,12 @@ pub(crate) fn open_beneath(
     }
     #[cfg(target_os = "linux")]
     match open_in_one_call(directory, path, links) {
-        // An old kernel, or a sandbox that does not know the call.
-        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => {}
-        result => return result,
+        Err(error) => match error.raw_os_error() {
+            // An old kernel, a sandbox that does not know the call, or one rename after the other.
+            Some(libc::ENOSYS | libc::EPERM | libc::EAGAIN) => {}
+            _ => return Err(error),
+        },
+        Ok(file) => return Ok(file),
     }
     open_step_by_step(directory, path, links)
 }

@@ -52,6 +52,7 @@ mod http_bodies;
 mod http_links;
 mod http_asks;
 mod router;
+mod files;
 mod web;
 mod simulated;
 mod corpus;

@@ -223,6 +223,11 @@ fn app(state: Rc<std::cell::OnceCell<Rc<ServerState>>>) -> Router {
                 }
             })
         })
+        .get("/file", async |request: Request| {
+            let file = fs::File::open(request.query().unwrap()).unwrap();
+            let len = file.metadata().unwrap().len();
+            Body::file(file, 0..len)
+        })
         .get("/fds", async |_| {
             fs::read_dir("/proc/self/fd").unwrap().count().to_string()
         })
