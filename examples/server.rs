@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 use tourbillon::http::HeaderError;
 use tourbillon::io::{AsyncRead, AsyncWrite};
 use tourbillon::server::{
-    AccessLog, Body, BodyError, Config, Headers, Listen, Overload, Request, Response, Status,
-    Upgraded, blocking, serve,
+    AccessLog, Body, BodyError, Config, Headers, IntoResponse, Listen, Overload, Request, Response,
+    Status, Upgraded, blocking, serve,
 };
-use tourbillon::web::Router;
+use tourbillon::web::{Event, Router, Sse, StaticFiles, last_event_id};
 
 const USAGE: &str = "\
 usage: server [OPTION VALUE]...
@@ -48,12 +48,15 @@ usage: server [OPTION VALUE]...
   --startup-timeout T      for the lifespan's startup
   --shutdown-delay T       goes on serving for so long once told to stop, not ready any more
   --graceful-timeout T     for running requests once told to stop
-  --access-log FORM        on, off, json, or a pattern such as '%(h)s %(r)s %(s)s'";
+  --access-log FORM        on, off, json, or a pattern such as '%(h)s %(r)s %(s)s'
+  --files DIR              serve what is below it under /files/";
+
+type Options = (Config, Option<StaticFiles>);
 
 fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
-    let config = match parse(env::args().skip(1)) {
-        Ok(Some(config)) => config,
+    let (config, files) = match parse(env::args().skip(1)) {
+        Ok(Some(options)) => options,
         Ok(None) => {
             println!("{USAGE}");
             return ExitCode::SUCCESS;
@@ -63,15 +66,15 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match serve(app(), config) {
+    match serve(app(files), config) {
         Ok(()) => ExitCode::SUCCESS,
         // The server has logged why.
         Err(error) => error.into(),
     }
 }
 
-fn app() -> Router {
-    Router::new()
+fn app(files: Option<StaticFiles>) -> Router {
+    let app = Router::new()
         .get("/", async |_| {
             Response::typed("text/plain", b"Hello, World!")
         })
@@ -94,6 +97,11 @@ fn app() -> Router {
         .get("/trailers", trailers)
         .get("/upgrade", upgrade)
         .post("/upgrade", upgrade)
+        .get("/events", events);
+    match files {
+        Some(files) => app.get("/files/{rest:path}", files),
+        None => app,
+    }
 }
 
 /// Streams the request's body back.
@@ -233,6 +241,24 @@ async fn echo_raw(mut stream: Upgraded) -> io::Result<()> {
     }
 }
 
+/// Tells the time since it was asked, every second or `ms`, until the client
+/// leaves or the server drains.
+async fn events(request: Request) -> Result<Response, Status> {
+    let pause = Duration::from_millis(number(&request, "ms", 1000)?);
+    let last = last_event_id(&request).and_then(|id| id.parse::<u64>().ok());
+    let begin = Instant::now();
+    let events = Sse::new(&request, async move |mut events| {
+        for id in last.map_or(0, |last| last + 1).. {
+            let text = format!("{} ms", begin.elapsed().as_millis());
+            let event = Event::data(text).event("tick").id(&id.to_string());
+            events.send(event).await?;
+            tourbillon::sleep(pause).await;
+        }
+        Ok(())
+    });
+    Ok(events.into_response())
+}
+
 fn number(request: &Request, name: &str, default: u64) -> Result<u64, Status> {
     match request.query_value(name) {
         Some(text) => text.parse().map_err(|_| Status::BAD_REQUEST),
@@ -251,8 +277,9 @@ fn heavy_work() -> String {
 }
 
 /// Reads the options. `None` is a call for help.
-fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Config>, Box<dyn Error>> {
+fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, Box<dyn Error>> {
     let mut config = Config::default();
+    let mut files = None;
     if let Ok(port) = env::var("PORT") {
         let port = port
             .parse()
@@ -266,9 +293,15 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Config>, Box<d
         let value = args
             .next()
             .ok_or_else(|| format!("{option} needs a value"))?;
+        if option == "--files" {
+            let site =
+                StaticFiles::new(&value).map_err(|why| format!("{option} {value}: {why}"))?;
+            files = Some(site.precompressed(true).listing(true));
+            continue;
+        }
         set(&mut config, &option, &value).map_err(|why| format!("{option} {value}: {why}"))?;
     }
-    Ok(Some(config))
+    Ok(Some((config, files)))
 }
 
 fn set(config: &mut Config, option: &str, value: &str) -> Result<(), Box<dyn Error>> {

@@ -4,6 +4,10 @@
     clippy::unwrap_used,
     reason = "a test that unwraps fails where it should"
 )]
+#![allow(
+    clippy::single_range_in_vec_init,
+    reason = "one part of a file is a range in a list"
+)]
 
 mod conditions;
 mod names;

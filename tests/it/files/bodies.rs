@@ -238,6 +238,56 @@ fn head_and_http_10_and_empty_ranges() {
     old.assert_closed();
 }
 
+/// What is not in the page cache is read by the pool, and what is costs no job.
+#[test]
+#[cfg(target_os = "linux")]
+fn only_what_is_not_in_memory_goes_through_the_pool() {
+    block_on(|| async {
+        for (len, jobs) in [(10_000, 1), (MIB + 17, 3)] {
+            let content = pattern(len);
+            let folder = folder(&[("a", &content)]);
+            let file = File::open(folder.path("a")).unwrap();
+            let is_cold = forget(&file) && !folder.path("a").starts_with("/dev/shm");
+            let mut rounds = Vec::new();
+            for _ in 0..2 {
+                let before = tourbillon::stats().jobs;
+                let requests = GET.replace("\r\n\r\n", "\r\nconnection: close\r\n\r\n");
+                let (path, range) = (folder.path("a"), 0..len as u64);
+                let (all, _) = counted(path, range, true, |far| talk(far, requests)).await;
+                assert!(first_body(&all).0 == content, "the bytes differ");
+                rounds.push(tourbillon::stats().jobs - before);
+            }
+            println!("{len} bytes: {rounds:?} jobs, cold and warm");
+            assert_eq!(rounds[1], 0);
+            // The kernel reads ahead, so a later part may be there by itself.
+            assert!(!is_cold || (1..=jobs).contains(&rounds[0]), "{rounds:?}");
+        }
+    });
+}
+
+/// Has the kernel forget a file's pages, and says whether it did.
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "std does not speak of the page cache")]
+fn forget(file: &File) -> bool {
+    use std::os::fd::AsRawFd;
+
+    file.sync_all().unwrap();
+    let fd = file.as_raw_fd();
+    let mut byte = [0_u8];
+    let slice = libc::iovec {
+        iov_base: byte.as_mut_ptr().cast(),
+        iov_len: 1,
+    };
+    // SAFETY: the descriptor is open; the second call writes one byte that lives here.
+    unsafe {
+        libc::posix_fadvise(fd, 0, 0, libc::POSIX_FADV_DONTNEED);
+        // This begins to read it again, hence the second time.
+        let count = libc::preadv2(fd, &raw const slice, 1, 0, libc::RWF_NOWAIT);
+        libc::posix_fadvise(fd, 0, 0, libc::POSIX_FADV_DONTNEED);
+        count < 0
+    }
+}
+
 /// A fast download takes turns with everybody else.
 #[test]
 fn others_are_served_meanwhile() {
