@@ -62,85 +62,63 @@ pub fn http_date(unix_seconds: u64) -> [u8; 29] {
 /// ```
 pub fn parse_http_date(text: &[u8], now: u64) -> Option<u64> {
     let (name, rest) = text.split_at_checked(text.iter().position(|byte| b", ".contains(byte))?)?;
-    let (year, month, day, time) = match (rest, short_weekday(name)) {
-        // `, 06 Nov 1994 08:49:37 GMT`
-        ([b',', b' ', rest @ ..], true) => {
-            let [d1, d2, b' ', m1, m2, m3, b' ', year @ ..] = rest else {
-                return None;
-            };
-            let (year, [b' ', time @ .., b' ', b'G', b'M', b'T']) = year.split_at_checked(4)?
-            else {
-                return None;
-            };
-            (
-                number(year)?,
-                month_number([*m1, *m2, *m3])?,
-                number(&[*d1, *d2])?,
-                time,
-            )
-        }
-        // ` Nov  6 08:49:37 1994`
-        ([b' ', m1, m2, m3, b' ', d1, d2, b' ', rest @ ..], true) => {
-            let (time, [b' ', year @ ..]) = rest.split_at_checked(8)? else {
-                return None;
-            };
-            let d1 = if *d1 == b' ' { b'0' } else { *d1 };
-            let year = (year.len() == 4).then(|| number(year))??;
-            (
-                year,
-                month_number([*m1, *m2, *m3])?,
-                number(&[d1, *d2])?,
-                time,
-            )
-        }
-        // `, 06-Nov-94 08:49:37 GMT`
-        (
-            [
-                b',',
-                b' ',
-                d1,
-                d2,
-                b'-',
-                m1,
-                m2,
-                m3,
-                b'-',
-                y1,
-                y2,
-                b' ',
-                rest @ ..,
-            ],
-            false,
-        ) => {
-            let [time @ .., b' ', b'G', b'M', b'T'] = rest else {
-                return None;
-            };
-            let known = LONG_WEEKDAYS.iter().any(|known| known.as_bytes() == name);
-            let year = known.then(|| number(&[*y1, *y2]))??;
-            let year = nearest_year(year, now);
-            (
-                year,
-                month_number([*m1, *m2, *m3])?,
-                number(&[*d1, *d2])?,
-                time,
-            )
-        }
+    let is_short = WEEKDAYS.chunks_exact(3).any(|known| known == name);
+    let is_long = LONG_WEEKDAYS.iter().any(|known| known.as_bytes() == name);
+    let [year, month, day, time] = match rest {
+        [b',', b' ', rest @ ..] if is_short => imf_fixdate(rest)?,
+        [b',', b' ', rest @ ..] if is_long => rfc850_date(rest)?,
+        [b' ', rest @ ..] if is_short => asctime_date(rest)?,
         _ => return None,
     };
-    let days = days_since_1970(year, month, day)?;
+    let month = MONTHS.chunks_exact(3).position(|known| known == month)?;
+    let year = match year.len() {
+        2 => nearest_year(number(year)?, now),
+        _ => number(year)?,
+    };
+    let days = days_since_1970(year, month, number(day)?)?;
     let [h1, h2, b':', m1, m2, b':', s1, s2] = time else {
         return None;
     };
-    let (hour, minute, second) = (
-        number(&[*h1, *h2])?,
-        number(&[*m1, *m2])?,
-        number(&[*s1, *s2])?,
-    );
+    let hour = number(&[*h1, *h2])?;
+    let minute = number(&[*m1, *m2])?;
+    let second = number(&[*s1, *s2])?;
     if hour > 23 || minute > 59 || second > 60 {
         return None;
     }
     let seconds = days * 86_400 + (hour * 3600 + minute * 60 + second) as i64;
     Some(u64::try_from(seconds).unwrap_or(0))
+}
+
+/// Year, month, day and time, as they are written.
+type Fields<'t> = [&'t [u8]; 4];
+
+/// `06 Nov 1994 08:49:37 GMT`
+fn imf_fixdate(text: &[u8]) -> Option<Fields<'_>> {
+    let [_, _, b' ', _, _, _, b' ', _, _, _, _, b' ', ..] = text else {
+        return None;
+    };
+    let time = text[12..].strip_suffix(b" GMT")?;
+    Some([&text[7..11], &text[3..6], &text[..2], time])
+}
+
+/// `06-Nov-94 08:49:37 GMT`
+fn rfc850_date(text: &[u8]) -> Option<Fields<'_>> {
+    let [_, _, b'-', _, _, _, b'-', _, _, b' ', ..] = text else {
+        return None;
+    };
+    let time = text[10..].strip_suffix(b" GMT")?;
+    Some([&text[7..9], &text[3..6], &text[..2], time])
+}
+
+/// `Nov  6 08:49:37 1994`, the day filled up with a space.
+fn asctime_date(text: &[u8]) -> Option<Fields<'_>> {
+    let [_, _, _, b' ', first, _, b' ', ..] = text else {
+        return None;
+    };
+    let day = &text[if *first == b' ' { 5 } else { 4 }..6];
+    let (time, year) = text[7..].split_at_checked(8)?;
+    let year = year.strip_prefix(b" ").filter(|year| year.len() == 4)?;
+    Some([year, &text[..3], day, time])
 }
 
 const LONG_WEEKDAYS: [&str; 7] = [
@@ -152,15 +130,6 @@ const LONG_WEEKDAYS: [&str; 7] = [
     "Friday",
     "Saturday",
 ];
-
-fn short_weekday(name: &[u8]) -> bool {
-    WEEKDAYS.chunks_exact(3).any(|known| known == name)
-}
-
-/// Counts from 0.
-fn month_number(name: [u8; 3]) -> Option<usize> {
-    MONTHS.chunks_exact(3).position(|known| known == name)
-}
 
 fn number(digits: &[u8]) -> Option<usize> {
     let digit = |byte: &u8| byte.is_ascii_digit().then(|| usize::from(byte - b'0'));

@@ -175,6 +175,20 @@ impl<F> fmt::Debug for Sse<F> {
 }
 
 /// Where events are sent; given to what [`Sse::new`] takes.
+///
+/// # Examples
+///
+/// ```
+/// use tourbillon::web::{Event, Events};
+///
+/// async fn count_down(mut events: Events) -> std::io::Result<()> {
+///     for number in (0..10).rev() {
+///         events.send(Event::data(number.to_string())).await?;
+///     }
+///     Ok(())
+/// }
+/// # let _ = count_down;
+/// ```
 pub struct Events {
     writer: BodyWriter,
     has_sent: Rc<Cell<bool>>,
