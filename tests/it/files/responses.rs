@@ -281,9 +281,7 @@ fn random_ranges_are_slices() {
                         size.saturating_sub(more)..size
                     }
                 };
-                for at in range.start.min(size)..range.end.min(size) {
-                    wanted[at] = true;
-                }
+                wanted[range.start.min(size)..range.end.min(size)].fill(true);
             }
             let field = format!("bytes={}", list.join(","));
             let reply = ask(&mut client, "GET", "/", &[("range", &field)]);
