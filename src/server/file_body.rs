@@ -26,9 +26,8 @@ use super::transport::Transport;
 use crate::fs;
 use crate::sys;
 
-/// What one job of the pool brings into the page cache. A disk of 100 MB/s
-/// needs 5 ms for it, and the two questions before it are lost beside the
-/// copying of as much.
+/// What one job of the pool brings into the page cache: 5 ms of a disk of
+/// 100 MB/s, and two calls of sendfile.
 const WINDOW: u64 = 512 * 1024;
 
 /// Bytes that a job reads for a transport that sends no files.

@@ -41,15 +41,15 @@ mod sse;
 
 pub use error::HttpError;
 pub use fault::{Fault, Faults};
+pub use files::{FileResponse, StaticFiles, Symlinks};
 pub use html::Html;
 #[cfg(feature = "json")]
 pub use json::Json;
-pub use files::{FileResponse, StaticFiles, Symlinks};
 pub use metrics::metrics;
 pub use middleware::{Around, Middleware, Next, around};
 pub use pattern::UrlError;
 pub use redirect::Redirect;
 pub use router::Router;
 pub use set_cookie::{SameSite, SetCookie};
-pub use table::TrailingSlash;
 pub use sse::{Event, Events, Sse, last_event_id};
+pub use table::TrailingSlash;
