@@ -29,6 +29,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// # Examples
 ///
 /// ```
+/// use std::time::Duration;
 /// use tourbillon::client::{Client, ClientRequest};
 /// use tourbillon::server::{Config, Request, Server};
 ///
@@ -38,10 +39,11 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 ///     let echo = async |request: Request| request.into_body().collect(1000).await;
 ///     let address = "127.0.0.1:0".parse()?;
 ///     let mut server = Server::new(echo, Config { address, ..Config::default() });
-///     let url = format!("http://{}/", server.startup().await?);
+///     server.startup().await?;
+///     let url = format!("http://{}/", server.local_addr().expect("it listens"));
 ///     let handle = server.handle();
 ///     let client = tourbillon::spawn(async move {
-///         let client = Client::new();
+///         let client = Client::new().with_timeout(Duration::from_secs(5));
 ///         let request = ClientRequest::new("POST", "/")?.with_body("tick");
 ///         let answer = client.send(&url, request).await?;
 ///         assert_eq!(answer.status().code(), 200);

@@ -81,11 +81,15 @@ impl ClientRequest {
             std::mem::swap(head.headers_mut(), self.head.headers_mut());
             self.head = head;
         }
+        self.with_host(url.authority).ok()
+    }
+
+    /// With a Host, if it has none.
+    pub(crate) fn with_host(mut self, host: &str) -> Result<Self, HeaderError> {
         if !self.head.headers().contains("host") {
-            let added = self.head.headers_mut().append("host", url.authority);
-            added.ok()?;
+            self.head.headers_mut().append("host", host)?;
         }
-        Some(self)
+        Ok(self)
     }
 
     /// Whether sending it twice does what sending it once does (RFC 9110,

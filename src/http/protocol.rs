@@ -272,7 +272,7 @@ impl Protocol {
                 return Ok(need_more);
             }
         }
-        match parse::parse_head(limits, rest, head) {
+        match Self::parse_lines(limits, rest, head) {
             Ok(Some(facts)) => {
                 self.begin_exchange(limits, &facts, head)?;
                 Ok(Received {
@@ -292,6 +292,25 @@ impl Protocol {
                 Err(error)
             }
         }
+    }
+
+    /// Parses a head, and judges a line only when it is there to its end: a fault in half a line
+    /// would be found or not, as the network cuts.
+    fn parse_lines(
+        limits: &Limits,
+        input: &[u8],
+        head: &mut RequestHead,
+    ) -> Result<Option<Facts>, ProtocolError> {
+        let outcome = parse::parse_head(limits, input, head);
+        if outcome.is_ok() || input.len() >= limits.head_bytes_max {
+            return outcome;
+        }
+        let last = input.iter().rposition(|byte| *byte == b'\n');
+        let lines = last.map_or(0, |last| last + 1);
+        if lines == input.len() {
+            return outcome;
+        }
+        parse::parse_head(limits, &input[..lines], head)
     }
 
     /// Skips empty lines, and refuses at once what cannot begin a request: a TLS handshake must

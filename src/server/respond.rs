@@ -25,13 +25,9 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         mut response: Response,
         line: Option<&mut Entry>,
     ) -> Result<(), CloseReason> {
-        let mut body = mem::take(&mut response.body).0;
-        let length = match &body {
-            Kind::Empty => http::BodyLength::Known(0),
-            Kind::Bytes(bytes) => http::BodyLength::Known(bytes.len() as u64),
-            Kind::File(part) => http::BodyLength::Known(part.len),
-            Kind::Stream(stream) => stream.length,
-        };
+        let body = mem::take(&mut response.body);
+        let length = body.length();
+        let mut body = body.0;
         if !self.protocol.will_send_body(response.head.status, length) {
             // A stream that is not polled reads no request either, and must
             // not count as its reader below.

@@ -168,6 +168,20 @@ impl<H: Handler> Server<H> {
     /// Dropping the future drops the hook that runs, and nothing listens.
     pub async fn startup(&mut self) -> Result<(), ServeError> {
         log::info!("Started server process [{}]", process::id());
+        self.start_application().await?;
+        match self.listen() {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                log::error!("{error}");
+                // What was started is stopped again, as if it had served.
+                drain::end_lifespan(self).await?;
+                Err(ServeError::Listen(error))
+            }
+        }
+    }
+
+    /// Runs the lifespan's startup, if there is one.
+    pub(crate) async fn start_application(&mut self) -> Result<(), ServeError> {
         if let Some(hooks) = &mut self.hooks {
             log::info!("Waiting for application startup.");
             let limit = self.shared.config.startup_timeout;
@@ -182,15 +196,7 @@ impl<H: Handler> Server<H> {
             }
             log::info!("Application startup complete.");
         }
-        match self.listen() {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                log::error!("{error}");
-                // What was started is stopped again, as if it had served.
-                drain::end_lifespan(self).await?;
-                Err(ServeError::Listen(error))
-            }
-        }
+        Ok(())
     }
 
     fn listen(&mut self) -> io::Result<()> {

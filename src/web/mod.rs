@@ -36,6 +36,7 @@ mod html;
 mod redirect;
 mod set_cookie;
 mod metrics;
+mod test_client;
 mod files;
 mod sse;
 
@@ -53,3 +54,4 @@ pub use router::Router;
 pub use set_cookie::{SameSite, SetCookie};
 pub use sse::{Event, Events, Sse, last_event_id};
 pub use table::TrailingSlash;
+pub use test_client::{TestAnswer, TestClient};

@@ -33,6 +33,8 @@ mod forked;
 // The server.
 mod server_support;
 mod server_child;
+mod example_server;
+mod real_clients;
 mod client;
 mod timed_scene;
 mod server;

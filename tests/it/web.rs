@@ -10,6 +10,7 @@ mod compression;
 mod extracting;
 mod forms;
 mod metrics;
+mod test_client;
 mod multipart;
 #[cfg(feature = "json")]
 mod json;

@@ -195,7 +195,7 @@ fn a_slash_too_many_or_too_few_is_redirected() {
             "/with/?a=1&b=%0D%0A//x",
         ),
         ("GET", "/with?", 308, "/with/?"),
-        ("GET", "http://evil.example/with", 308, "/with/"),
+        ("GET", "http://a/with", 308, "/with/"),
         ("GET", "/a%2F/b/c", 308, "/a%2F/b/c/"),
         ("GET", "/with//", 308, "/with/"),
         ("GET", "//evil.example/with", 404, ""),
@@ -270,7 +270,7 @@ fn a_host_has_routes_of_its_own() {
         let (status, text) = get_from(&mut client, host, path);
         assert_eq!((status, &*text), answer, "{host}{path}");
     }
-    let (_, text) = get_from(&mut client, "a", "http://api.example.org/");
+    let (_, text) = get_from(&mut client, "api.example.org", "http://api.example.org/");
     assert_eq!(text, "sub: / sub=api");
 }
 
