@@ -15,7 +15,7 @@ use tourbillon::http::HeaderError;
 use tourbillon::io::{AsyncRead, AsyncWrite};
 use tourbillon::server::{
     AccessLog, Body, BodyError, Config, Headers, IntoResponse, Listen, Overload, Request, Response,
-    Status, Upgraded, blocking, serve,
+    Status, TrustedPeers, Upgraded, blocking, serve,
 };
 use tourbillon::web::{Event, Router, Sse, StaticFiles, last_event_id};
 
@@ -32,6 +32,7 @@ usage: server [OPTION VALUE]...
   --requests-in-flight-max N         requests answered at once
   --overload WHAT          beyond that: refuse, pause, or queue:LEN:TIME, such as queue:100:2s
   --retry-after T          in the 503s; 0s leaves it out
+  --proxy-protocol PEERS   who begins with a PROXY head: addresses and networks, by commas
   --head-bytes-max N       longest request head
   --target-bytes-max N     longest request target
   --headers-max N          most header fields in a request
@@ -317,6 +318,7 @@ fn set(config: &mut Config, option: &str, value: &str) -> Result<(), Box<dyn Err
         "--requests-in-flight-max" => config.requests_in_flight_max = value.parse()?,
         "--overload" => config.overload = overload(value)?,
         "--retry-after" => config.retry_after = time(value)?,
+        "--proxy-protocol" => config.proxy_protocol = Some(TrustedPeers::new(value.split(','))?),
         "--head-bytes-max" => limits.head_bytes_max = value.parse()?,
         "--target-bytes-max" => limits.target_bytes_max = value.parse()?,
         "--headers-max" => limits.headers_max = value.parse()?,

@@ -26,6 +26,9 @@ pub enum CloseReason {
     /// The client had closed its sending side, and an answer was not made
     /// within [`half_close_timeout`](super::Config::half_close_timeout).
     HalfCloseTimeout,
+    /// The peer is to say for whom it speaks, by
+    /// [`proxy_protocol`](super::Config::proxy_protocol), and did not.
+    ProxyHead,
     /// The server drains, and the connection was idle.
     Draining,
     /// The server stopped, and had waited for it long enough.
@@ -60,6 +63,7 @@ impl fmt::Display for CloseReason {
             CloseReason::HalfCloseTimeout => {
                 f.write_str("half-closed by the client for longer than half_close_timeout")
             }
+            CloseReason::ProxyHead => f.write_str("it does not begin with a PROXY head"),
             CloseReason::Draining => f.write_str("idle while the server drains"),
             CloseReason::CutOff => f.write_str("cut off when the server stopped"),
             CloseReason::Upgraded => f.write_str("switched to another protocol"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::access_log::AccessLog;
 use super::in_flight::Overload;
 use super::listen::Listen;
+use super::trusted_peers::TrustedPeers;
 use crate::http::Limits;
 
 /// How a [`Server`](super::Server) behaves.
@@ -58,6 +59,12 @@ pub struct Config {
     /// (RFC 9110, 10.2.3), rounded up to seconds. Default: 1 s; zero leaves
     /// the field out.
     pub retry_after: Duration,
+    /// Peers that begin each connection with a head of the PROXY protocol,
+    /// version 1 or 2, which names the client: load balancers. What it names
+    /// is [`Request::peer`](super::Request::peer) then. From one of these a
+    /// connection without such a head is closed; from anybody else such a head
+    /// is no HTTP, and refused. Default: none.
+    pub proxy_protocol: Option<TrustedPeers>,
     /// What a request may hold; see [`Limits`].
     pub limits: Limits,
     /// From the first byte of a head to its last. Default: 10 s; a client
@@ -149,6 +156,7 @@ impl Default for Config {
             requests_in_flight_max: usize::MAX,
             overload: Overload::Refuse,
             retry_after: Duration::from_secs(1),
+            proxy_protocol: None,
             limits: Limits::default(),
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),

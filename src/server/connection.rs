@@ -31,7 +31,7 @@ use crate::runtime::{Parts, Sleep, current};
 
 /// What one read may bring while a head is awaited. Bounds what a client
 /// that pipelines can make a connection keep while a handler waits.
-const HEAD_READ_MAX: usize = 64 * 1024;
+pub(super) const HEAD_READ_MAX: usize = 64 * 1024;
 
 /// Requests answered in a row before the rest of the loop has its turn.
 const IN_A_ROW_MAX: u32 = 64;
@@ -119,6 +119,12 @@ impl<T: Transport, H: Handler> Connection<T, H> {
 
     /// Serves until the end, and says why it came.
     pub(super) async fn run(mut self) -> CloseReason {
+        if self.is_proxied()
+            // In a box, so that no connection is larger for those that are.
+            && let Err(reason) = Box::pin(self.read_proxy_head()).await
+        {
+            return self.end(reason).await;
+        }
         let reason = loop {
             let head = match self.wait(Self::poll_head).await {
                 Ok(head) => head,
@@ -133,6 +139,10 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             // In a box, so that no connection is larger for those that switch.
             return Box::pin(self.switch()).await;
         }
+        self.end(reason).await
+    }
+
+    async fn end(mut self, reason: CloseReason) -> CloseReason {
         self.close(reason).await;
         match self.peer {
             Some(peer) => log::debug!("connection from {peer} closed: {reason}"),
@@ -260,11 +270,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         } else {
             (Wait::Request, config.keep_alive, CloseReason::IdleTimeout)
         };
-        self.place.note(|open| {
-            if open.waker.is_none() {
-                open.waker = Some(cx.waker().clone());
-            }
-        });
+        self.note_waker(cx);
         self.note_waiting(false);
         self.poll_deadline(wait, limit, cx)
             .map(|()| Err(NoHead::Close(reason)))
@@ -379,6 +385,15 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         if let Err(error) = sent {
             log::debug!("the client could not be told \"{text}\": {error}");
         }
+    }
+
+    /// Tells the server whom to wake when it drains.
+    pub(super) fn note_waker(&self, cx: &Context<'_>) {
+        self.place.note(|open| {
+            if open.waker.is_none() {
+                open.waker = Some(cx.waker().clone());
+            }
+        });
     }
 
     /// Tells the server how far this connection is, before it waits.

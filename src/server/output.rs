@@ -10,6 +10,10 @@ use super::transport::Transport;
 /// written, so that a client that sends and does not read costs this much.
 pub(super) const OUT_BYTES_MAX: usize = 64 * 1024;
 
+/// Whoever makes a streamed body goes on when no more than this waits to be
+/// written: enough to keep the socket busy meanwhile. Uvicorn's low mark.
+pub(super) const OUT_BYTES_LOW: usize = 16 * 1024;
+
 /// A body up to this is copied behind its head and leaves with it in one
 /// write; a larger one is written from where it is.
 pub(super) const FLAT_BYTES_MAX: usize = 16 * 1024;

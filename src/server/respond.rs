@@ -11,7 +11,7 @@ use super::close_reason::CloseReason;
 use super::connection::{Connection, broken};
 use super::exchange::{UNWANTED_BYTES_MAX, unfinished};
 use super::handler::Handler;
-use super::output::FLAT_BYTES_MAX;
+use super::output::{FLAT_BYTES_MAX, OUT_BYTES_LOW};
 use super::pool;
 use super::response::Response;
 use super::transport::Transport;
@@ -139,11 +139,13 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), CloseReason>> {
         loop {
-            // What was made goes out before more is.
+            // What was made goes out, nearly all of it, before more is.
             match self.poll_flush(cx) {
-                Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(reason)) => return Poll::Ready(Err(reason)),
-                Poll::Pending => return self.poll_presence(cx).map(Err),
+                Poll::Pending if self.output.len() > OUT_BYTES_LOW => {
+                    return self.poll_presence(cx).map(Err);
+                }
+                _ => {}
             }
             let making = catch_unwind(AssertUnwindSafe(|| stream.making.as_mut().poll(cx)));
             let piece = stream.slot.take(pool::take_buffer(), cx);

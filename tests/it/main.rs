@@ -52,6 +52,7 @@ mod listeners;
 mod draining;
 mod http_bodies;
 mod http_links;
+mod proxied;
 mod http_asks;
 mod router;
 mod files;

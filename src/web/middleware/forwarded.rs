@@ -7,8 +7,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::trusted_peers::TrustedPeers;
 use crate::http::Headers;
+use crate::server::TrustedPeers;
 
 /// What proxies told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

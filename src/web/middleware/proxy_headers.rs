@@ -2,8 +2,8 @@
 
 use super::forwarded::read;
 use super::next::{Middleware, Next};
-use super::trusted_peers::{BadPeer, TrustedPeers};
 use crate::server::Request;
+use crate::server::{BadPeer, TrustedPeers};
 
 /// Sets [`Request::client`] and [`Request::scheme`] to what trusted proxies
 /// tell in `forwarded` (RFC 7239), or in `x-forwarded-for` and
@@ -30,12 +30,12 @@ use crate::server::Request;
 ///     .get("/", async |request: Request| format!("{:?}", request.client()))
 ///     .layer(proxy_headers(["127.0.0.1", "10.0.0.0/8", "unix"])?);
 /// # let _ = app;
-/// # Ok::<(), tourbillon::web::middleware::BadPeer>(())
+/// # Ok::<(), tourbillon::server::BadPeer>(())
 /// ```
 pub fn proxy_headers<T: AsRef<str>>(
     trusted: impl IntoIterator<Item = T>,
 ) -> Result<impl Middleware, BadPeer> {
-    let trusted = TrustedPeers::parse(trusted)?;
+    let trusted = TrustedPeers::new(trusted)?;
     Ok(async move |mut request: Request, next: Next| {
         if trusted.trusts_peer(request.peer()) {
             let told = read(request.headers(), &trusted);

@@ -9,7 +9,7 @@ fn told(fields: &[(&str, &str)], trusted: &[&str]) -> (String, &'static str) {
     for (name, value) in fields {
         headers.append(name, value).unwrap();
     }
-    let told = read(&headers, &TrustedPeers::parse(trusted).unwrap());
+    let told = read(&headers, &TrustedPeers::new(trusted).unwrap());
     let client = told.client.map(|client| client.to_string());
     (client.unwrap_or_default(), told.scheme.unwrap_or_default())
 }

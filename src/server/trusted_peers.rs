@@ -5,8 +5,19 @@ use std::net::{IpAddr, SocketAddr};
 
 /// Proxies that are trusted: by address, by network, over Unix sockets, or
 /// all.
+///
+/// # Examples
+///
+/// ```
+/// use tourbillon::server::TrustedPeers;
+///
+/// let peers = TrustedPeers::new(["127.0.0.1", "10.0.0.0/8", "unix"])?;
+/// assert!(peers.trusts("10.1.2.3".parse().unwrap()));
+/// assert!(!peers.trusts("192.0.2.1".parse().unwrap()));
+/// # Ok::<(), tourbillon::server::BadPeer>(())
+/// ```
 #[derive(Clone, Debug, Default)]
-pub(super) struct TrustedPeers {
+pub struct TrustedPeers {
     networks: Vec<Network>,
     all: bool,
     unix: bool,
@@ -20,10 +31,13 @@ struct Network {
 }
 
 impl TrustedPeers {
-    /// Reads `127.0.0.1`, `10.0.0.0/8`, `fd00::/8`, `unix` and `*`.
-    pub(super) fn parse<T: AsRef<str>>(
-        peers: impl IntoIterator<Item = T>,
-    ) -> Result<TrustedPeers, BadPeer> {
+    /// Reads `127.0.0.1`, `10.0.0.0/8`, `fd00::/8`, `unix` for all who come
+    /// over a Unix socket, and `*` for everybody.
+    ///
+    /// # Errors
+    ///
+    /// Names the text that is none of these.
+    pub fn new<T: AsRef<str>>(peers: impl IntoIterator<Item = T>) -> Result<TrustedPeers, BadPeer> {
         let mut trusted = TrustedPeers::default();
         for peer in peers {
             match peer.as_ref().trim() {
@@ -40,16 +54,18 @@ impl TrustedPeers {
     }
 
     /// Whether all are trusted, whoever they are.
-    pub(super) fn is_all(&self) -> bool {
+    pub(crate) fn is_all(&self) -> bool {
         self.all
     }
 
-    pub(super) fn trusts(&self, address: IpAddr) -> bool {
+    /// Whether this address is one of theirs. IPv4 addresses that come as IPv6
+    /// (`::ffff:127.0.0.1`) are known.
+    pub fn trusts(&self, address: IpAddr) -> bool {
         self.all || self.networks.iter().any(|known| known.holds(address))
     }
 
     /// The same for the other end of a connection; none is a Unix socket's.
-    pub(super) fn trusts_peer(&self, peer: Option<SocketAddr>) -> bool {
+    pub(crate) fn trusts_peer(&self, peer: Option<SocketAddr>) -> bool {
         match peer {
             Some(peer) => self.trusts(peer.ip()),
             None => self.all || self.unix,
@@ -92,9 +108,9 @@ fn number(address: IpAddr) -> u128 {
 /// # Examples
 ///
 /// ```
-/// use tourbillon::web::middleware::{BadPeer, proxy_headers};
+/// use tourbillon::server::{BadPeer, TrustedPeers};
 ///
-/// let error: BadPeer = proxy_headers(["10.0.0.0/33"]).err().unwrap();
+/// let error: BadPeer = TrustedPeers::new(["10.0.0.0/33"]).unwrap_err();
 /// assert!(error.to_string().contains("10.0.0.0/33"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,7 +150,7 @@ mod tests {
             ("192.168.1.0/31", "192.168.1.1", true),
             ("192.168.1.0/31", "192.168.1.2", false),
         ] {
-            let trusted = TrustedPeers::parse([network]).unwrap();
+            let trusted = TrustedPeers::new([network]).unwrap();
             let address = address.parse().unwrap();
             assert_eq!(trusted.trusts(address), holds, "{address} in {network}");
         }
@@ -147,16 +163,13 @@ mod tests {
             "1.2.3",
             "/8",
         ] {
-            assert_eq!(
-                TrustedPeers::parse([text]).unwrap_err(),
-                BadPeer(text.into())
-            );
+            assert_eq!(TrustedPeers::new([text]).unwrap_err(), BadPeer(text.into()));
         }
     }
 
     #[test]
     fn a_unix_peer_is_trusted_if_that_was_said() {
-        let parse = |text| TrustedPeers::parse([text]).unwrap();
+        let parse = |text| TrustedPeers::new([text]).unwrap();
         assert!(parse("unix").trusts_peer(None) && parse("*").trusts_peer(None));
         assert!(!parse("127.0.0.1").trusts_peer(None));
         let peer = Some("127.0.0.1:9".parse().unwrap());
