@@ -2,8 +2,9 @@
 //!
 //! One blocking socket and one thread per connection. REQUESTS is the total over all connections,
 //! DEPTH how many are on the wire at once on each. Every response must be a `200` with a
-//! `content-length`; one that is not ends its connection and counts as an error. Prints one line,
-//! and exits with 1 if there was any error.
+//! `content-length`; one that is not ends its connection and counts as an error. After one that
+//! says `connection: close` the rest goes out over a new connection. Prints one line, and exits
+//! with 1 if there was any error.
 
 use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::net::TcpStream;
@@ -55,29 +56,38 @@ fn main() {
 
 /// Sends `share` requests on one connection; `done` counts the good responses.
 fn run(address: &str, request: &[u8], share: usize, depth: usize, done: &mut usize) -> Result<()> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut stream = connect(address)?;
     let mut bytes = Vec::new();
     while *done < share {
         let batch = depth.min(share - *done);
         stream.write_all(&request.repeat(batch))?;
         for _ in 0..batch {
-            let length = loop {
-                match response_length(&bytes)? {
-                    Some(length) if length <= bytes.len() => break length,
+            let (length, closes) = loop {
+                match response(&bytes)? {
+                    Some((length, closes)) if length <= bytes.len() => break (length, closes),
                     _ => fill(&mut stream, &mut bytes)?,
                 }
             };
             bytes.drain(..length);
             *done += 1;
+            if closes {
+                stream = connect(address)?;
+                break;
+            }
         }
     }
     if !bytes.is_empty() {
         return Err(bad("bytes after the last response"));
     }
     Ok(())
+}
+
+fn connect(address: &str) -> Result<TcpStream> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
 }
 
 fn fill(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Result<()> {
@@ -91,8 +101,9 @@ fn fill(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> Result<()> {
     }
 }
 
-/// Head and body of the first response in `bytes`, once its head is whole.
-fn response_length(bytes: &[u8]) -> Result<Option<usize>> {
+/// How long the first response in `bytes` is, head and body, and whether it is the connection's
+/// last; once its head is whole.
+fn response(bytes: &[u8]) -> Result<Option<(usize, bool)>> {
     let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
         return Ok(None);
     };
@@ -109,7 +120,8 @@ fn response_length(bytes: &[u8]) -> Result<Option<usize>> {
         .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
         .and_then(|(_, value)| value.trim().parse::<usize>().ok())
         .ok_or_else(|| bad("a response without content-length"))?;
-    Ok(Some(end + 4 + length))
+    let closes = head.to_ascii_lowercase().contains("\nconnection: close");
+    Ok(Some((end + 4 + length, closes)))
 }
 
 fn bad(what: &str) -> Error {

@@ -64,6 +64,12 @@
 //! wait for each other and end together. ARCHITECTURE.md is the map, and
 //! docs/names.md says what the calls of asyncio, libuv and tokio are called
 //! here.
+//!
+//! # Features
+//!
+//! None is on by default, and each only adds: `json` (serde), `compression`
+//! (flate2), `futures-io` (streams for crates that want its traits) and
+//! `hyper` (hyper's traits).
 
 mod queue;
 pub mod io;
