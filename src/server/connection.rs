@@ -20,13 +20,13 @@ use super::handler::Handler;
 use super::input::Input;
 use super::link::OpenLink;
 use super::output::{OUT_BYTES_MAX, Output};
-use super::pool;
+use super::request::Request;
 use super::request_body::OpenBody;
 use super::response::Response;
 use super::state::{Place, Shared};
 use super::transport::Transport;
 use super::upgrade;
-use crate::http::{self, Event, Protocol, ProtocolError, RequestHead, Status};
+use crate::http::{self, Event, Protocol, ProtocolError, Status};
 use crate::runtime::{Parts, Sleep, current};
 
 /// What one read may bring while a head is awaited. Bounds what a client
@@ -126,12 +126,12 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             return self.end(reason).await;
         }
         let reason = loop {
-            let head = match self.wait(Self::poll_head).await {
-                Ok(head) => head,
+            let request = match self.wait(Self::poll_head).await {
+                Ok(request) => request,
                 Err(NoHead::Close(reason)) => break self.say_timeout(reason),
                 Err(NoHead::Refused(error)) => break self.refuse(error),
             };
-            if let Err(reason) = self.exchange(head).await {
+            if let Err(reason) = self.exchange(request).await {
                 break reason;
             }
         };
@@ -192,7 +192,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         .await
     }
 
-    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<RequestHead, NoHead>> {
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Request, NoHead>> {
         loop {
             if self.output.len() >= OUT_BYTES_MAX {
                 match self.poll_flush(cx) {
@@ -204,7 +204,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             let is_tired = self.in_a_row >= IN_A_ROW_MAX;
             if !self.input.is_empty() && !is_tired {
                 match self.parse_head() {
-                    Ok(Some(head)) => return Poll::Ready(Ok(head)),
+                    Ok(Some(request)) => return Poll::Ready(Ok(request)),
                     Ok(None) => {}
                     Err(error) => return Poll::Ready(Err(NoHead::Refused(error))),
                 }
@@ -242,26 +242,24 @@ impl<T: Transport, H: Handler> Connection<T, H> {
     }
 
     #[inline]
-    fn parse_head(&mut self) -> Result<Option<RequestHead>, ProtocolError> {
-        let mut head = pool::take_head();
+    fn parse_head(&mut self) -> Result<Option<Request>, ProtocolError> {
+        let mut request = Request::blank();
         let limits = &self.place.shared.config.limits;
-        let received = self
-            .protocol
-            .receive(limits, self.input.unread(), &mut head)?;
+        let head = &mut request.parts_mut().head;
+        let received = self.protocol.receive(limits, self.input.unread(), head)?;
         self.input.consume(received.consumed);
         if received.event == Event::Head {
             self.in_a_row += 1;
             self.waits_for = Wait::Nothing;
-            return Ok(Some(head));
+            return Ok(Some(request));
         }
-        pool::give_head(&mut head);
         Ok(None)
     }
 
     /// Nothing more has come: a head has its deadline, an idle connection
     /// another, and a fresh one must not be silent for longer than a head
     /// may take.
-    fn poll_head_timeout(&mut self, cx: &mut Context<'_>) -> Poll<Result<RequestHead, NoHead>> {
+    fn poll_head_timeout(&mut self, cx: &mut Context<'_>) -> Poll<Result<Request, NoHead>> {
         let config = &self.place.shared.config;
         let (wait, limit, reason) = if !self.input.is_empty() {
             (Wait::Head, config.head_timeout, CloseReason::HeadTimeout)
@@ -373,11 +371,11 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         self.lingers = true;
         let date = self.shared().date(self.parts.now());
         let response = Response::plain(status, text);
-        let length = response.body.length();
+        let length = response.body().length();
         let out = self.output.buffer();
         let sent = self
             .protocol
-            .send_head(&response.head, length, &date, out)
+            .send_head(&response.parts().head, length, &date, out)
             .and_then(|()| {
                 self.protocol
                     .send_body(text.as_bytes(), self.output.buffer())

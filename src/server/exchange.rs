@@ -29,12 +29,13 @@ pub(super) const UNWANTED_BYTES_MAX: u64 = 64 * 1024;
 
 impl<T: Transport, H: Handler> Connection<T, H> {
     /// Has the request answered. An error says why the connection ends.
-    pub(super) async fn exchange(&mut self, head: RequestHead) -> Result<(), CloseReason> {
+    pub(super) async fn exchange(&mut self, request: Request) -> Result<(), CloseReason> {
         self.requests += 1;
         if self.requests >= self.shared().config.requests_per_connection_max {
             self.protocol.close_after_response();
         }
-        let mut line = self.begin_line(&head);
+        let head = request.head();
+        let mut line = self.begin_line(head);
         let (began, requests) = (self.parts.now(), self.requests);
         self.place.note(|open| {
             open.is_busy = true;
@@ -52,7 +53,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         let shared = Rc::clone(self.shared());
         let answered = match self.enter(&shared).await {
             Ok(Some(running)) => {
-                let answered = match self.handle(head, body, &shared).await {
+                let answered = match self.handle(request, body, &shared).await {
                     Ok(response) => self.respond(response, line.as_deref_mut()).await,
                     Err(reason) => Err(reason),
                 };
@@ -75,12 +76,12 @@ impl<T: Transport, H: Handler> Connection<T, H> {
     /// Has the application make the response.
     async fn handle(
         &mut self,
-        head: RequestHead,
+        mut request: Request,
         body: RequestBody,
         shared: &Shared<H>,
     ) -> Result<Response, CloseReason> {
         let state = shared.lifespan_state.borrow().clone();
-        let request = Request::new(head, body, self.peer, state, self.link.share());
+        request.arrive(body, self.peer, state, self.link.share());
         // In a block of its own, so that `handle` itself is called when it
         // is polled, where a panic is caught.
         let mut handler = pin!(async { shared.app.handle(request).await });

@@ -5,9 +5,9 @@
 //! a thread needs as much as the few connections that are busy at once.
 
 use std::cell::RefCell;
-use std::mem;
 
-use crate::http::{Headers, RequestHead};
+use super::request::RequestParts;
+use super::response::ResponseParts;
 
 /// What one read may bring. A body of 100 KiB needs one read, and 256 KiB
 /// is where larger ones stopped paying (November 2026, loopback).
@@ -24,8 +24,8 @@ thread_local! {
         RefCell::new(Pool {
             scratches: Vec::new(),
             buffers: Vec::new(),
-            heads: Vec::new(),
-            headers: Vec::new(),
+            requests: Vec::new(),
+            responses: Vec::new(),
         })
     };
 }
@@ -33,8 +33,8 @@ thread_local! {
 struct Pool {
     scratches: Vec<Box<[u8]>>,
     buffers: Vec<Vec<u8>>,
-    heads: Vec<RequestHead>,
-    headers: Vec<Headers>,
+    requests: Vec<Box<RequestParts>>,
+    responses: Vec<Box<ResponseParts>>,
 }
 
 /// Takes from the pool, or nothing while the thread is torn down.
@@ -79,26 +79,24 @@ pub(super) fn give_buffer(mut buffer: Vec<u8>) {
     }
 }
 
-pub(super) fn take_head() -> RequestHead {
-    take(|pool| pool.heads.pop()).unwrap_or_default()
+pub(super) fn take_request() -> Box<RequestParts> {
+    take(|pool| pool.requests.pop()).unwrap_or_default()
 }
 
-pub(super) fn give_head(head: &mut RequestHead) {
-    if head.capacity() > 0 && head.capacity() <= KEPT_BYTES_MAX {
-        let mut head = mem::take(head);
-        head.clear();
-        give(head, |pool| &mut pool.heads);
+/// Takes back what was cleared.
+pub(super) fn give_request(parts: Box<RequestParts>) {
+    if parts.head.capacity() <= KEPT_BYTES_MAX {
+        give(parts, |pool| &mut pool.requests);
     }
 }
 
-pub(super) fn take_headers() -> Headers {
-    take(|pool| pool.headers.pop()).unwrap_or_default()
+pub(super) fn take_response() -> Box<ResponseParts> {
+    take(|pool| pool.responses.pop()).unwrap_or_default()
 }
 
-pub(super) fn give_headers(headers: &mut Headers) {
-    if headers.capacity() > 0 && headers.capacity() <= KEPT_BYTES_MAX {
-        let mut headers = mem::take(headers);
-        headers.clear();
-        give(headers, |pool| &mut pool.headers);
+/// Takes back what was cleared.
+pub(super) fn give_response(parts: Box<ResponseParts>) {
+    if parts.head.headers.capacity() <= KEPT_BYTES_MAX {
+        give(parts, |pool| &mut pool.responses);
     }
 }

@@ -14,57 +14,98 @@ use super::upgrade::Upgrade;
 use crate::http::{Headers, Method, RequestHead, Version};
 
 /// A request: its head, where it came from, and a body to receive.
-pub struct Request {
-    head: RequestHead,
+///
+/// It is one pointer, so it costs nothing to hand on. What is behind it is
+/// used again for later requests.
+pub struct Request(Option<Box<RequestParts>>);
+
+/// What a request is made of.
+#[derive(Default)]
+pub(super) struct RequestParts {
+    pub(super) head: RequestHead,
     body: RequestBody,
     peer: Option<SocketAddr>,
     state: Option<Rc<dyn Any>>,
     params: Vec<(Rc<str>, String)>,
     extensions: Extensions,
-    link: Rc<Link>,
+    /// Some in every request that a handler is given.
+    link: Option<Rc<Link>>,
     router: Option<Rc<dyn Any>>,
-    scheme: &'static str,
+    /// None is `http`.
+    scheme: Option<&'static str>,
+}
+
+impl RequestParts {
+    /// Makes it fit for another request, and keeps the memory. What was in it
+    /// is dropped, which may run foreign code.
+    fn clear(&mut self) {
+        self.head.clear();
+        self.params.clear();
+        self.body = RequestBody::empty();
+        self.peer = None;
+        self.state = None;
+        self.extensions = Extensions::default();
+        self.link = None;
+        self.router = None;
+        self.scheme = None;
+    }
 }
 
 impl Request {
-    pub(super) fn new(
-        head: RequestHead,
+    /// An empty one, for a parser to fill.
+    #[inline]
+    pub(super) fn blank() -> Self {
+        Request(Some(pool::take_request()))
+    }
+
+    /// Says what is known besides the head.
+    pub(super) fn arrive(
+        &mut self,
         body: RequestBody,
         peer: Option<SocketAddr>,
         state: Option<Rc<dyn Any>>,
         link: Rc<Link>,
-    ) -> Self {
-        Request {
-            head,
-            body,
-            peer,
-            state,
-            params: Vec::new(),
-            extensions: Extensions::default(),
-            link,
-            router: None,
-            scheme: "http",
-        }
+    ) {
+        let parts = self.parts_mut();
+        parts.body = body;
+        parts.peer = peer;
+        parts.state = state;
+        parts.link = Some(link);
+    }
+
+    #[inline]
+    fn parts(&self) -> &RequestParts {
+        self.0.as_ref().expect("only a drop takes the parts away")
+    }
+
+    #[inline]
+    pub(super) fn parts_mut(&mut self) -> &mut RequestParts {
+        self.0.as_mut().expect("only a drop takes the parts away")
+    }
+
+    fn link(&self) -> &Rc<Link> {
+        let link = self.parts().link.as_ref();
+        link.expect("it has arrived before a handler sees it")
     }
 
     /// Its method.
     pub fn method(&self) -> Method {
-        self.head.method()
+        self.parts().head.method()
     }
 
     /// Its method as the client wrote it, also if it is not a known one.
     pub fn method_text(&self) -> &str {
-        self.head.method_text()
+        self.parts().head.method_text()
     }
 
     /// The path of its target as the client wrote it, without the query.
     pub fn path(&self) -> &str {
-        self.head.path()
+        self.parts().head.path()
     }
 
     /// The query of its target, without the question mark.
     pub fn query(&self) -> Option<&str> {
-        self.head.query()
+        self.parts().head.query()
     }
 
     /// The value of a query parameter as the client wrote it: what follows
@@ -77,49 +118,49 @@ impl Request {
 
     /// Its version of HTTP.
     pub fn version(&self) -> Version {
-        self.head.version()
+        self.parts().head.version()
     }
 
     /// Its header fields, in the order they came.
     pub fn headers(&self) -> &Headers {
-        self.head.headers()
+        self.parts().head.headers()
     }
 
     /// The whole head.
     pub fn head(&self) -> &RequestHead {
-        &self.head
+        &self.parts().head
     }
 
     /// Where it came from, if the transport knows.
     pub fn peer(&self) -> Option<SocketAddr> {
-        self.peer
+        self.parts().peer
     }
 
     /// Who sent it: the address that [`set_client`](Self::set_client) was
     /// given, else the peer's.
     pub fn client(&self) -> Option<SocketAddr> {
-        self.link.client.get().or(self.peer)
+        self.link().client.get().or(self.peer())
     }
 
     /// Says who sent it, where the peer is a proxy. The access log names
     /// this address as well.
     pub fn set_client(&mut self, client: SocketAddr) {
-        self.link.client.set(Some(client));
+        self.link().client.set(Some(client));
     }
 
     /// The pattern of its route, such as `/users/{id}`.
     pub fn route(&self) -> Option<Rc<str>> {
-        self.link.route.borrow().clone()
+        self.link().route.borrow().clone()
     }
 
     /// Says which route was found; for routers.
     pub fn set_route(&mut self, pattern: Rc<str>) {
-        self.link.route.replace(Some(pattern));
+        self.link().route.replace(Some(pattern));
     }
 
     /// What the route's `{name}` matched, percent-decoded.
     pub fn param(&self, name: &str) -> Option<&str> {
-        let mut params = self.params.iter();
+        let mut params = self.parts().params.iter();
         params
             .find(|(key, _)| &**key == name)
             .map(|(_, value)| value.as_str())
@@ -127,17 +168,17 @@ impl Request {
 
     /// What the lifespan's startup made, if it is of this type.
     pub fn state<S: 'static>(&self) -> Option<Rc<S>> {
-        self.state.clone()?.downcast().ok()
+        self.parts().state.clone()?.downcast().ok()
     }
 
     /// What the server counts and whether it drains.
     pub fn server(&self) -> Rc<ServerState> {
-        Rc::clone(&self.link.server)
+        Rc::clone(&self.link().server)
     }
 
     /// Tells that the server was asked to stop. It outlives the request.
     pub fn draining(&self) -> Draining {
-        Draining(Rc::clone(&self.link.server))
+        Draining(Rc::clone(&self.link().server))
     }
 
     /// Tells that the client has left, or has its response. It outlives the
@@ -147,7 +188,7 @@ impl Request {
     /// itself is dropped when the client leaves, unless
     /// [`cancel_on_disconnect`](super::Config::cancel_on_disconnect) is off.
     pub fn disconnect(&self) -> Disconnect {
-        Disconnect(Rc::clone(&self.link))
+        Disconnect(Rc::clone(self.link()))
     }
 
     /// Sends 103 (Early Hints, RFC 8297) with these fields, such as `link`,
@@ -175,7 +216,7 @@ impl Request {
     /// ```
     pub fn early_hints(&self, headers: &Headers) {
         if self.version() == Version::Http11 {
-            self.link.asks.send_hints(headers);
+            self.link().asks.send_hints(headers);
         }
     }
 
@@ -217,63 +258,67 @@ impl Request {
     /// # is_handler(once);
     /// ```
     pub fn upgrade(&self) -> Upgrade {
-        self.link.asks.upgrade()
+        self.link().asks.upgrade()
     }
 
     /// What came along with it from around the handler.
     pub fn extensions(&self) -> &Extensions {
-        &self.extensions
+        &self.parts().extensions
     }
 
     /// The same, to change.
     pub fn extensions_mut(&mut self) -> &mut Extensions {
-        &mut self.extensions
+        &mut self.parts_mut().extensions
     }
 
     /// Its body, to read from.
     pub fn body(&mut self) -> &mut RequestBody {
-        &mut self.body
+        &mut self.parts_mut().body
     }
 
     /// Takes its body, to read after the rest of the request is gone.
     pub fn into_body(mut self) -> RequestBody {
-        std::mem::replace(&mut self.body, RequestBody::empty())
+        std::mem::take(&mut self.parts_mut().body)
     }
 
     /// What the route's names in braces matched, in their order.
     pub fn params(&self) -> &[(Rc<str>, String)] {
-        &self.params
+        &self.parts().params
     }
 
     /// Sets what [`param`](Self::param) finds; for routers.
     pub fn set_params(&mut self, params: Vec<(Rc<str>, String)>) {
-        self.params = params;
+        self.parts_mut().params = params;
     }
 
     /// Says which router found the route; for routers.
     pub(crate) fn set_router(&mut self, router: Rc<dyn Any>) {
-        self.router = Some(router);
+        self.parts_mut().router = Some(router);
     }
 
     /// What the router left of itself.
     pub(crate) fn router(&self) -> Option<&Rc<dyn Any>> {
-        self.router.as_ref()
+        self.parts().router.as_ref()
     }
 
     /// How the client reached the first server of ours: `http` or `https`.
     pub fn scheme(&self) -> &'static str {
-        self.scheme
+        self.parts().scheme.unwrap_or("http")
     }
 
     /// Sets the scheme; for what knows of proxies.
     pub fn set_scheme(&mut self, scheme: &'static str) {
-        self.scheme = scheme;
+        self.parts_mut().scheme = Some(scheme);
     }
 }
 
 impl Drop for Request {
     fn drop(&mut self) {
-        pool::give_head(&mut self.head);
+        let Some(mut parts) = self.0.take() else {
+            return;
+        };
+        parts.clear();
+        pool::give_request(parts);
     }
 }
 
@@ -281,8 +326,8 @@ impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
             .field("method", &self.method_text())
-            .field("target", &self.head.target())
-            .field("peer", &self.peer)
+            .field("target", &self.parts().head.target())
+            .field("peer", &self.peer())
             .finish_non_exhaustive()
     }
 }

@@ -88,6 +88,7 @@ impl Drop for OpenBody {
 /// that waits for `100 Continue` gets it at the first ask. Dropping it
 /// unread is fine: the server then takes in a small rest and drops it, or
 /// closes the connection after the response.
+#[derive(Default)]
 pub struct RequestBody {
     slot: Option<Rc<BodySlot>>,
     limit: Option<u64>,

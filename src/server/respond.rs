@@ -1,6 +1,5 @@
 //! A response, from what a handler gave back to bytes on their way.
 
-use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -25,44 +24,41 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         mut response: Response,
         line: Option<&mut Entry>,
     ) -> Result<(), CloseReason> {
-        let body = mem::take(&mut response.body);
+        let body = response.take_body();
         let length = body.length();
         let mut body = body.0;
-        if !self.protocol.will_send_body(response.head.status, length) {
+        if !self.protocol.will_send_body(response.status(), length) {
             // A stream that is not polled reads no request either, and must
             // not count as its reader below.
             body = Kind::Empty;
         }
-        if response.head.status == Status::SWITCHING_PROTOCOLS {
+        if response.status() == Status::SWITCHING_PROTOCOLS {
             self.skip_before_switch().await?;
         }
         if self.shared().counts.is_draining() || !self.can_skip_body() {
             self.protocol.close_after_response();
         }
-        // Whoever makes the response may read the request meanwhile: the
-        // client that waits for an invitation must get it before the head.
-        let is_read_on = self
-            .body
-            .as_ref()
-            .is_some_and(|body| Rc::strong_count(&body.0) > 1);
-        if is_read_on && self.protocol.expects_continue() {
-            self.protocol.send_continue(self.output.buffer());
-        }
+        self.invite_body_of_a_stream();
         let date = self.shared().date(self.parts.now());
         let out = self.output.buffer();
-        if let Err(error) = self.protocol.send_head(&response.head, length, &date, out) {
+        if let Err(error) = self
+            .protocol
+            .send_head(&response.parts().head, length, &date, out)
+        {
             log::error!("a handler's response cannot be sent: {error}");
             body = Kind::Empty;
-            response.head.headers.clear();
-            response.head.status = Status::INTERNAL_SERVER_ERROR;
+            response.headers_mut().clear();
+            response = response.with_status(Status::INTERNAL_SERVER_ERROR);
             let length = http::BodyLength::Known(0);
-            let sent = self.protocol.send_head(&response.head, length, &date, out);
+            let sent = self
+                .protocol
+                .send_head(&response.parts().head, length, &date, out);
             sent.map_err(|_| unfinished())?;
         }
         self.answered_with = Some(response.status());
         if let Some(line) = line {
             let access_log = &self.shared().config.access_log;
-            access_log.see_response(line, &response.head);
+            access_log.see_response(line, &response.parts().head);
         }
         drop(response);
         let mut trailers = Headers::new();
@@ -85,6 +81,16 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             return Err(unfinished());
         }
         Ok(())
+    }
+
+    /// Whoever makes the response may read the request meanwhile: the client
+    /// that waits for an invitation must get it before the head.
+    fn invite_body_of_a_stream(&mut self) {
+        let body = self.body.as_ref();
+        let is_read_on = body.is_some_and(|body| Rc::strong_count(&body.0) > 1);
+        if is_read_on && self.protocol.expects_continue() {
+            self.protocol.send_continue(self.output.buffer());
+        }
     }
 
     /// Whether the connection survives if nobody reads the rest of the

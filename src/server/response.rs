@@ -13,8 +13,13 @@ use crate::http::{HeaderError, Headers, ResponseHead, Status};
 /// A response: status, header fields, and a body to send.
 ///
 /// The server adds what frames it: length or chunks, `date`, and what
-/// becomes of the connection.
-pub struct Response {
+/// becomes of the connection. It is one pointer, so it costs nothing to hand
+/// on; what is behind it is used again.
+pub struct Response(Option<Box<ResponseParts>>);
+
+/// What a response is made of.
+#[derive(Default)]
+pub(super) struct ResponseParts {
     pub(super) head: ResponseHead,
     pub(super) body: Body,
     extensions: Extensions,
@@ -23,13 +28,19 @@ pub struct Response {
 impl Response {
     /// A response with this status and no body.
     pub fn new(status: Status) -> Self {
-        let mut head = ResponseHead::new(status);
-        head.headers = pool::take_headers();
-        Response {
-            head,
-            body: Body::empty(),
-            extensions: Extensions::default(),
-        }
+        let mut parts = pool::take_response();
+        parts.head.status = status;
+        Response(Some(parts))
+    }
+
+    #[inline]
+    pub(super) fn parts(&self) -> &ResponseParts {
+        self.0.as_ref().expect("only a drop takes the parts away")
+    }
+
+    #[inline]
+    pub(super) fn parts_mut(&mut self) -> &mut ResponseParts {
+        self.0.as_mut().expect("only a drop takes the parts away")
     }
 
     /// 200 with plain text, in UTF-8.
@@ -48,8 +59,9 @@ impl Response {
     /// When the type holds a control character.
     pub fn typed(content_type: &str, bytes: impl Into<Cow<'static, [u8]>>) -> Self {
         let mut response = Response::new(Status::OK);
-        response.body = Body::bytes(bytes);
-        if let Err(error) = response.head.headers.append("content-type", content_type) {
+        let parts = response.parts_mut();
+        parts.body = Body::bytes(bytes);
+        if let Err(error) = parts.head.headers.append("content-type", content_type) {
             panic!("{content_type:?} is no content type: {error}");
         }
         response
@@ -57,13 +69,13 @@ impl Response {
 
     /// Its status.
     pub fn status(&self) -> Status {
-        self.head.status
+        self.parts().head.status
     }
 
     /// Sets the status.
     #[must_use]
     pub fn with_status(mut self, status: Status) -> Self {
-        self.head.status = status;
+        self.parts_mut().head.status = status;
         self
     }
 
@@ -74,45 +86,45 @@ impl Response {
     /// When name or value holds what a field may not: a control character
     /// there could forge a second response.
     pub fn with_header(mut self, name: &str, value: impl AsRef<[u8]>) -> Result<Self, HeaderError> {
-        self.head.headers.insert(name, value)?;
+        self.parts_mut().head.headers.insert(name, value)?;
         Ok(self)
     }
 
     /// Sets the body.
     #[must_use]
     pub fn with_body(mut self, body: impl Into<Body>) -> Self {
-        self.body = body.into();
+        self.parts_mut().body = body.into();
         self
     }
 
     /// Its body.
     pub fn body(&self) -> &Body {
-        &self.body
+        &self.parts().body
     }
 
     /// Takes its body out, and leaves none.
     pub fn take_body(&mut self) -> Body {
-        std::mem::take(&mut self.body)
+        std::mem::take(&mut self.parts_mut().body)
     }
 
     /// Its header fields.
     pub fn headers(&self) -> &Headers {
-        &self.head.headers
+        &self.parts().head.headers
     }
 
     /// Its header fields, to change.
     pub fn headers_mut(&mut self) -> &mut Headers {
-        &mut self.head.headers
+        &mut self.parts_mut().head.headers
     }
 
     /// What goes along with it to those around the handler, and to the server.
     pub fn extensions(&self) -> &Extensions {
-        &self.extensions
+        &self.parts().extensions
     }
 
     /// The same, to change.
     pub fn extensions_mut(&mut self) -> &mut Extensions {
-        &mut self.extensions
+        &mut self.parts_mut().extensions
     }
 
     /// A short plain text that names the status, for errors.
@@ -123,16 +135,23 @@ impl Response {
 
 impl Drop for Response {
     fn drop(&mut self) {
-        pool::give_headers(&mut self.head.headers);
+        let Some(mut parts) = self.0.take() else {
+            return;
+        };
+        parts.head.clear();
+        // What these hold may be foreign: nothing is borrowed.
+        parts.body = Body::empty();
+        parts.extensions = Extensions::default();
+        pool::give_response(parts);
     }
 }
 
 impl fmt::Debug for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Response")
-            .field("status", &self.head.status)
-            .field("headers", &self.head.headers)
-            .field("body", &self.body)
+            .field("status", &self.status())
+            .field("headers", self.headers())
+            .field("body", self.body())
             .finish()
     }
 }

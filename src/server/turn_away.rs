@@ -38,7 +38,8 @@ pub(super) fn turn_away<T: Transport>(
     let mut bytes = Vec::new();
     let mut protocol = Protocol::new();
     let length = BodyLength::Known(TEXT.len() as u64);
-    let head = &refusal(retry_after).head;
+    let refusal = refusal(retry_after);
+    let head = &refusal.parts().head;
     protocol
         .send_head(head, length, date, &mut bytes)
         .and_then(|()| protocol.send_body(TEXT.as_bytes(), &mut bytes))
