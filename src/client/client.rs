@@ -126,7 +126,7 @@ impl Client {
             .ok_or_else(|| ClientError::Url(url.to_owned()))?;
         if let Some(mut connection) = self.take_idle(place.authority).await {
             let asked = self.ask(&mut connection, &request).await;
-            let may_retry = request.is_idempotent() && !connection.has_input();
+            let may_retry = request.is_idempotent() && !connection.has_heard();
             match asked {
                 Err(error) if !(may_retry && is_end(&error)) => return Err(error),
                 Err(_) => {}

@@ -63,6 +63,8 @@ pub struct Connection<S> {
     /// How much of the input is done with.
     consumed: usize,
     has_ended: bool,
+    /// Something has come since the last request was sent.
+    has_heard: bool,
     output: Vec<u8>,
 }
 
@@ -76,6 +78,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
             input: Vec::new(),
             consumed: 0,
             has_ended: false,
+            has_heard: false,
             output: Vec::new(),
         }
     }
@@ -93,6 +96,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
     /// call that sends.
     pub async fn send(&mut self, request: &ClientRequest) -> Result<(), ClientError> {
         self.encode(request).map_err(|_| ClientError::Closed)?;
+        self.has_heard = false;
         poll_fn(|cx| self.poll_send(cx)).await
     }
 
@@ -150,6 +154,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         self.input.truncate(before + count);
         ready!(read).map_err(ClientError::Io)?;
         self.has_ended = count == 0;
+        self.has_heard |= count > 0;
         Poll::Ready(Ok(()))
     }
 
@@ -211,6 +216,10 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
     }
 
     fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<ResponseHead, ClientError>> {
+        // Before it is looked at, so that nothing of the body is lost.
+        if self.protocol.in_body() {
+            return Poll::Ready(Err(AnswerError::Unasked.into()));
+        }
         let mut head = ResponseHead::default();
         loop {
             let unread = &self.input[self.consumed..];
@@ -303,9 +312,10 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         self.protocol.keeps_alive() && is_idle && is_clean && !self.has_ended
     }
 
-    /// Whether any byte of an answer is there.
-    pub(super) fn has_input(&self) -> bool {
-        self.input.len() > self.consumed
+    /// Whether anything has come since the last request was sent, be it a
+    /// hint.
+    pub(super) fn has_heard(&self) -> bool {
+        self.has_heard
     }
 
     /// Tells, without waiting, whether the server has closed an idle

@@ -190,7 +190,18 @@ impl ClientProtocol {
 
     /// Tells whether the answer that was begun last has come to its end.
     pub fn answer_complete(&self) -> bool {
-        matches!(self.reading, Reading::Between | Reading::Closed)
+        matches!(
+            self.reading,
+            Reading::Between | Reading::Head { .. } | Reading::Closed
+        )
+    }
+
+    /// Tells whether what comes next belongs to an answer's body.
+    pub(crate) fn in_body(&self) -> bool {
+        matches!(
+            self.reading,
+            Reading::Length { .. } | Reading::Chunked(_) | Reading::UntilClose
+        )
     }
 
     /// Reads what it can from the start of `input`; see
@@ -318,15 +329,19 @@ impl ClientProtocol {
         let headers = &head.headers;
         let stays = headers.has_token("connection", "keep-alive") || !is_http10;
         self.closes |= !stays || headers.has_token("connection", "close");
+        // A tunnel begins here, and what the head says of a body says nothing.
+        let is_tunnel = method == Method::Connect && (200..300).contains(&head.status.code());
+        if is_tunnel || head.status == Status::SWITCHING_PROTOCOLS {
+            self.reading = Reading::Closed;
+            return Ok(());
+        }
         let mut lengths = headers.get_all("content-length");
         let length = lengths.next().map(decimal).transpose()?;
         let is_coded = headers.contains("transfer-encoding");
         if lengths.next().is_some() || is_coded && (length.is_some() || is_http10) {
             return Err(AnswerError::Framing);
         }
-        self.reading = if head.status == Status::SWITCHING_PROTOCOLS {
-            Reading::Closed
-        } else if method == Method::Head || head.status.ends_at_head() {
+        self.reading = if method == Method::Head || head.status.ends_at_head() {
             Reading::Between
         } else if is_coded {
             let codings: Vec<&[u8]> = headers.get_all("transfer-encoding").collect();

@@ -1,13 +1,16 @@
 //! The small client, against our server and against servers that misbehave.
 
+use std::future::{Future, poll_fn};
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tourbillon::client::{AnswerError, Client, ClientError, ClientRequest, Connection};
-use tourbillon::io::duplex;
+use tourbillon::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
 use tourbillon::server::{Body, Request, Response, Server, Status};
 use tourbillon::time::ManualClock;
 use tourbillon::web::Router;
@@ -232,6 +235,55 @@ fn a_post_is_not_sent_twice() {
 }
 
 #[test]
+fn a_wait_that_was_given_up_loses_nothing_of_a_head() {
+    crate::support::within(|| {
+        run(async || {
+            let (here, mut there) = duplex(4096);
+            let mut connection = Connection::new(here);
+            connection
+                .send(&ClientRequest::new("GET", "/").unwrap())
+                .await
+                .unwrap();
+            for part in ["HTTP/1.1 200 OK\r\ncontent-le", "ngth: 2\r\n", "\r\no"] {
+                let mut receiving = pin!(connection.receive());
+                let polled = poll_fn(|cx| Poll::Ready(receiving.as_mut().poll(cx))).await;
+                assert!(polled.is_pending(), "{part:?}");
+                write(&mut there, part).await;
+            }
+            assert_eq!(connection.receive().await.unwrap().status, Status::OK);
+            write(&mut there, "k").await;
+            // Whoever asks for a head in between takes nothing of the body away.
+            let error = connection.receive_any().await.unwrap_err();
+            assert!(matches!(error, ClientError::Answer(AnswerError::Unasked)));
+            assert_eq!(connection.body(9).await.unwrap(), b"ok");
+            assert!(connection.is_reusable());
+        });
+    });
+}
+
+async fn write(stream: &mut DuplexStream, data: &str) {
+    let count = poll_fn(|cx| stream.poll_write(cx, data.as_bytes())).await;
+    assert_eq!(count.unwrap(), data.len());
+}
+
+#[test]
+fn what_was_answered_by_a_hint_is_not_sent_twice() {
+    let (url, thread) = canned(vec![
+        b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok|HTTP/1.1 103 Early Hints\r\n\r\n",
+    ]);
+    run(async || {
+        let client = Client::new();
+        assert_eq!(client.get(&url).await.unwrap().text(9).await.unwrap(), "ok");
+        let error = client.get(&url).await.unwrap_err();
+        assert!(
+            matches!(error, ClientError::Answer(AnswerError::CutOff)),
+            "{error}"
+        );
+    });
+    thread.join().unwrap();
+}
+
+#[test]
 fn answers_that_are_cut_off_or_are_no_http_are_errors() {
     let (url, thread) = canned(vec![
         b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nok",
@@ -291,9 +343,6 @@ fn a_silent_server_is_given_up_in_time() {
 
 #[test]
 fn the_ends_of_a_duplex_learn_of_each_other() {
-    use std::future::poll_fn;
-    use std::task::Poll;
-    use tourbillon::io::{AsyncRead, AsyncWrite};
     run(async || {
         let (mut here, mut there) = duplex(3);
         let count = poll_fn(|cx| here.poll_write(cx, b"12345")).await.unwrap();

@@ -270,3 +270,30 @@ fn requests_are_framed_and_checked() {
     }
     assert_eq!(Status::OK, ResponseHead::default().status);
 }
+
+#[test]
+fn rfc9112_6_3_a_tunnel_begins_behind_the_head() {
+    for fields in [
+        "content-length: 4\r\n",
+        "transfer-encoding: chunked\r\n",
+        "content-length: x\r\n",
+    ] {
+        let mut protocol = asked(&["CONNECT"]);
+        let text = format!("HTTP/1.1 200 OK\r\n{fields}\r\nraw!");
+        let mut head = ResponseHead::default();
+        let received = protocol.receive(&Limits::default(), text.as_bytes(), &mut head);
+        let received = received.expect(fields);
+        assert_eq!(received.event, Event::Head);
+        assert_eq!(&text[received.consumed..], "raw!");
+        assert!(
+            protocol.answer_complete() && !protocol.keeps_alive(),
+            "{fields}"
+        );
+    }
+    // What is no 2xx has a body as any.
+    let mut protocol = asked(&["CONNECT"]);
+    let text = b"HTTP/1.1 403 No\r\ncontent-length: 4\r\n\r\nbody";
+    let received = protocol.receive(&Limits::default(), text, &mut ResponseHead::default());
+    assert_eq!(received.map(|received| received.event), Ok(Event::Head));
+    assert!(!protocol.answer_complete());
+}
