@@ -18,7 +18,8 @@ const DROPPED_BYTES_MAX: usize = 64 * 1024;
 pub(super) fn refusal(retry_after: Duration) -> Response {
     let mut response = Response::plain(Status::SERVICE_UNAVAILABLE, TEXT);
     if retry_after > Duration::ZERO {
-        let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+        let seconds = retry_after.as_secs();
+        let seconds = seconds.saturating_add(u64::from(retry_after.subsec_nanos() > 0));
         response
             .headers_mut()
             .append("retry-after", seconds.to_string())
