@@ -154,15 +154,15 @@ impl<T: Transport, H: Handler> Connection<T, H> {
     /// Hands the transport over to who has asked for it, and stays in its
     /// place until they are done.
     async fn switch(mut self) -> CloseReason {
+        // Up to here the link tells who has asked, should this end early.
+        if let Err(reason) = self.wait(Self::poll_flush).await {
+            return reason;
+        }
         let Some(slot) = self.link.asks().take_upgrade() else {
             log::warn!("a 101 was sent, and nobody had asked for the stream");
             self.close(CloseReason::Upgraded).await;
             return CloseReason::Upgraded;
         };
-        if let Err(reason) = self.wait(Self::poll_flush).await {
-            slot.fail();
-            return reason;
-        }
         self.note_waiting(true);
         let read = self.input.unread().to_vec();
         self.input.clear();
