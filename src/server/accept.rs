@@ -38,8 +38,7 @@ impl<H: Handler> Server<H> {
             let is_full = self.shared.counts.connections_open.get() >= config.connections_max;
             let waits = is_full && !config.refuse_connections;
             if waits || self.shared.in_flight.pauses_accepting() {
-                let replaced = self.shared.watcher.replace(Some(cx.waker().clone()));
-                drop(replaced);
+                self.shared.note_watcher(cx);
                 return;
             }
             let Some(listeners) = &mut self.listeners else {

@@ -68,12 +68,14 @@ impl Asks {
 
     /// Remembers whom to wake for hints that are asked for later.
     pub(super) fn note_connection(&self, cx: &Context<'_>) {
-        let mut asked = self.0.borrow_mut();
-        let replaced = match &asked.connection {
-            Some(waker) if waker.will_wake(cx.waker()) => None,
-            _ => asked.connection.replace(cx.waker().clone()),
-        };
-        drop(asked);
+        let is_known = |waker: &Waker| waker.will_wake(cx.waker());
+        let known = self.0.borrow().connection.as_ref().map(is_known);
+        if known == Some(true) {
+            return;
+        }
+        // It may be foreign: nothing is borrowed while it is cloned.
+        let waker = cx.waker().clone();
+        let replaced = self.0.borrow_mut().connection.replace(waker);
         drop(replaced);
     }
 

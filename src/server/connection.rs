@@ -387,11 +387,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
 
     /// Tells the server whom to wake when it drains.
     pub(super) fn note_waker(&self, cx: &Context<'_>) {
-        self.place.note(|open| {
-            if open.waker.is_none() {
-                open.waker = Some(cx.waker().clone());
-            }
-        });
+        self.shared().note_waker(self.place.key, cx);
     }
 
     /// Tells the server how far this connection is, before it waits.

@@ -113,7 +113,7 @@ async fn wait_for_connections<H: Handler>(server: &mut Server<H>) -> bool {
         if hook.is_none() && server.shared.counts.connections_open() == 0 {
             return Poll::Ready(false);
         }
-        *server.shared.watcher.borrow_mut() = Some(cx.waker().clone());
+        server.shared.note_watcher(cx);
         server.poll_signals(cx);
         if asked_again.as_mut().poll(cx).is_ready() {
             return Poll::Ready(true);
@@ -186,7 +186,7 @@ async fn wait_until_aborted<H: Handler>(server: &Server<H>) {
         if !is_ours(server) {
             return Poll::Ready(());
         }
-        *server.shared.watcher.borrow_mut() = Some(cx.waker().clone());
+        server.shared.note_watcher(cx);
         Poll::Pending
     })
     .await;

@@ -87,8 +87,11 @@ impl ServerState {
         self.handler_panics.get()
     }
 
-    /// Responses begun so far with a status of this class: 1 for 1xx, that is
-    /// 101, to 5 for 5xx.
+    /// Responses with a status of this class that have ended so far: 1 for
+    /// 1xx, that is 101, to 5 for 5xx. What is said to clients whose request
+    /// or connection was refused for itself does not count here, nor what is
+    /// aborted when [`graceful_timeout`](super::Config::graceful_timeout) has
+    /// passed.
     ///
     /// # Panics
     ///
@@ -97,7 +100,8 @@ impl ServerState {
         self.metrics.responses[usize::from(class) - 1].get()
     }
 
-    /// Responses that were cut off after their head.
+    /// Responses that were cut off after their head, but not by the server's
+    /// own end.
     pub fn responses_cut_off(&self) -> u64 {
         self.metrics.cut_off.get()
     }
@@ -243,29 +247,32 @@ impl<H> Shared<H> {
         }
     }
 
-    /// Remembers whom to wake for a connection that is no task of ours.
-    pub(super) fn note_waker(&self, key: usize, cx: &Context<'_>) {
-        let mut connections = self.connections.borrow_mut();
-        let known = &mut connections[key].waker;
-        if known
-            .as_ref()
-            .is_some_and(|waker| waker.will_wake(cx.waker()))
-        {
-            return;
-        }
-        let replaced = known.replace(cx.waker().clone());
-        drop(connections);
+    /// Remembers whom to wake when that number falls.
+    pub(super) fn note_watcher(&self, cx: &Context<'_>) {
+        let replaced = self.watcher.replace(Some(cx.waker().clone()));
         drop(replaced);
     }
 
-    /// Tells every connection to look whether the server drains.
+    /// Remembers whom to wake for a connection.
+    pub(super) fn note_waker(&self, key: usize, cx: &Context<'_>) {
+        let is_known = |waker: &Waker| waker.will_wake(cx.waker());
+        let known = self.connections.borrow()[key].waker.as_ref().map(is_known);
+        if known == Some(true) {
+            return;
+        }
+        // It may be foreign: nothing is borrowed while it is cloned.
+        let waker = cx.waker().clone();
+        let replaced = self.connections.borrow_mut()[key].waker.replace(waker);
+        drop(replaced);
+    }
+
+    /// Tells every connection to look whether the server drains. Each notes
+    /// its waker again when it next waits.
     pub(super) fn wake_connections(&self) {
         let wakers: Vec<Waker> = {
-            let connections = self.connections.borrow();
-            connections
-                .iter()
-                .filter_map(|(_, open)| open.waker.clone())
-                .collect()
+            let mut connections = self.connections.borrow_mut();
+            let open = connections.iter_mut();
+            open.filter_map(|(_, open)| open.waker.take()).collect()
         };
         wakers.into_iter().for_each(Waker::wake);
     }
