@@ -23,6 +23,10 @@ const CLIENT_LEFT: u16 = 499;
 /// How responses are logged: at level info, with the target
 /// `tourbillon::access`.
 ///
+/// What is aborted at the server's end, when
+/// [`graceful_timeout`](super::Config::graceful_timeout) has passed, has no
+/// line here: the server's own log names it.
+///
 /// The plain form is Uvicorn's with size and duration behind it:
 ///
 /// ```text
