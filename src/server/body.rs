@@ -36,6 +36,16 @@ pub(super) struct Stream {
     pub(super) slot: Rc<PieceSlot>,
 }
 
+impl Stream {
+    /// Has the maker go on. Who polls this looks at the slot after it.
+    pub(super) fn poll_making(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.slot.0.borrow_mut().is_inside = true;
+        let making = self.making.as_mut().poll(cx);
+        self.slot.0.borrow_mut().is_inside = false;
+        making
+    }
+}
+
 /// However the response ends, whoever holds the writer is told.
 impl Drop for Stream {
     fn drop(&mut self) {
@@ -184,24 +194,62 @@ struct Pieces {
     trailers: Headers,
     closed: bool,
     writer: Option<Waker>,
+    /// The writer is polled by the connection itself.
+    writes_inside: bool,
     connection: Option<Waker>,
+    /// The connection polls the maker, and looks here after that.
+    is_inside: bool,
 }
 
 impl PieceSlot {
     /// Takes what was written, leaving `empty` to write into. Remembers whom
     /// to wake when more is.
     pub(super) fn take(&self, empty: Vec<u8>, cx: &Context<'_>) -> Vec<u8> {
+        let waker = cx.waker().clone();
         let mut pieces = self.0.borrow_mut();
         let taken = mem::replace(&mut pieces.waiting, empty);
         let writer = pieces.writer.take();
-        let replaced = pieces.connection.replace(cx.waker().clone());
+        let replaced = pieces.connection.replace(waker);
+        let writes_inside = pieces.writes_inside;
         drop(pieces);
         drop(replaced);
-        // Of another task, that is; the maker is polled again anyway.
-        if let Some(writer) = writer.filter(|writer| !writer.will_wake(cx.waker())) {
+        // The maker is polled again anyway; but not all that is in its task.
+        let is_elsewhere = |writer: &Waker| !(writes_inside && writer.will_wake(cx.waker()));
+        if let Some(writer) = writer.filter(is_elsewhere) {
             writer.wake();
         }
         taken
+    }
+
+    /// Remembers who waits for room.
+    fn note_writer(&self, cx: &Context<'_>) {
+        let waker = cx.waker().clone();
+        let mut pieces = self.0.borrow_mut();
+        pieces.writes_inside = pieces.is_inside;
+        let replaced = pieces.writer.replace(waker);
+        drop(pieces);
+        drop(replaced);
+    }
+
+    /// Takes the data in if there is room.
+    fn write(&self, data: &[u8]) -> Poll<Result<(), Disconnected>> {
+        let mut pieces = self.0.borrow_mut();
+        if pieces.closed {
+            return Poll::Ready(Err(Disconnected));
+        }
+        if pieces.waiting.len() >= OUT_BYTES_MAX {
+            return Poll::Pending;
+        }
+        pieces.waiting.extend_from_slice(data);
+        let connection = match pieces.is_inside {
+            true => None,
+            false => pieces.connection.take(),
+        };
+        drop(pieces);
+        if let Some(connection) = connection {
+            connection.wake();
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Takes the fields that come behind the body.
@@ -279,24 +327,12 @@ impl BodyWriter {
     }
 
     fn poll_write(&self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<(), Disconnected>> {
-        let mut pieces = self.0.0.borrow_mut();
-        if pieces.closed {
-            return Poll::Ready(Err(Disconnected));
+        if let Poll::Ready(written) = self.0.write(data) {
+            return Poll::Ready(written);
         }
-        if pieces.waiting.len() >= OUT_BYTES_MAX {
-            let replaced = pieces.writer.replace(cx.waker().clone());
-            drop(pieces);
-            drop(replaced);
-            return Poll::Pending;
-        }
-        pieces.waiting.extend_from_slice(data);
-        let connection = pieces.connection.take();
-        drop(pieces);
-        // The connection's own task looks by itself when it has polled this.
-        if let Some(connection) = connection.filter(|waker| !waker.will_wake(cx.waker())) {
-            connection.wake();
-        }
-        Poll::Ready(Ok(()))
+        self.0.note_writer(cx);
+        // A foreign waker may have made room.
+        self.0.write(data)
     }
 }
 

@@ -99,7 +99,9 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         F: Future<Output = Response>,
     {
         loop {
+            self.set_inside(true);
             let polled = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx)));
+            self.set_inside(false);
             self.send_hints();
             match polled {
                 Ok(Poll::Ready(response)) => {
@@ -142,6 +144,14 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             // Once more, so that it may learn what happened to its body.
             self.body = None;
             self.left = Some(reason);
+        }
+    }
+
+    /// Tells who reads the request's body whether they are polled from here:
+    /// then this looks, when they have been, whether they want more.
+    pub(super) fn set_inside(&self, is_inside: bool) {
+        if let Some(body) = &self.body {
+            body.0.set_inside(is_inside);
         }
     }
 

@@ -74,7 +74,7 @@ impl Pieces {
             Source::End => Poll::Ready(Ok(None)),
             Source::Bytes(bytes) => Poll::Ready(Ok(Some(bytes.into_owned()))),
             Source::Stream(mut stream) => {
-                let made = stream.making.as_mut().poll(cx);
+                let made = stream.poll_making(cx);
                 let piece = stream.slot.take(Vec::new(), cx);
                 match made {
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),

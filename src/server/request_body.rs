@@ -24,21 +24,58 @@ struct Between {
     end: Option<Result<(), BodyError>>,
     wanted: bool,
     reader: Option<Waker>,
+    /// The reader is polled by the connection itself.
+    reads_inside: bool,
     connection: Option<Waker>,
+    /// The connection polls its handler, and looks here after that.
+    is_inside: bool,
 }
 
 impl BodySlot {
+    /// Says whether the connection polls its handler from here on.
+    pub(super) fn set_inside(&self, is_inside: bool) {
+        self.0.borrow_mut().is_inside = is_inside;
+    }
+
     /// Whether the reader waits. Remembers whom to wake when it does later.
     pub(super) fn is_wanted(&self, cx: &Context<'_>) -> bool {
+        let is_known = |waker: &Waker| waker.will_wake(cx.waker());
+        let known = self.0.borrow().connection.as_ref().map(is_known);
+        if known != Some(true) {
+            // It may be foreign: nothing is borrowed while it is cloned.
+            let waker = cx.waker().clone();
+            let replaced = self.0.borrow_mut().connection.replace(waker);
+            drop(replaced);
+        }
+        let between = self.0.borrow();
+        between.wanted && between.end.is_none()
+    }
+
+    /// What there is for the reader: a piece, or the end.
+    fn find(&self) -> Option<Result<Option<Vec<u8>>, BodyError>> {
         let mut between = self.0.borrow_mut();
-        let replaced = match &between.connection {
-            Some(waker) if waker.will_wake(cx.waker()) => None,
-            _ => between.connection.replace(cx.waker().clone()),
-        };
-        let wanted = between.wanted && between.end.is_none();
+        match between.piece.take() {
+            Some(piece) => Some(Ok(Some(piece))),
+            None => between.end.map(|end| end.map(|()| None)),
+        }
+    }
+
+    /// Says that the reader waits, and wakes the connection unless it looks
+    /// by itself. That it has the same waker is no sign of that: it may have
+    /// had its turn before the reader, in the same task.
+    fn want(&self, cx: &Context<'_>) {
+        let waker = cx.waker().clone();
+        let mut between = self.0.borrow_mut();
+        between.wanted = true;
+        between.reads_inside = between.is_inside;
+        let replaced = between.reader.replace(waker);
+        let is_told = between.is_inside || between.connection.is_none();
         drop(between);
         drop(replaced);
-        wanted
+        if !is_told {
+            let connection = self.0.borrow_mut().connection.take();
+            connection.into_iter().for_each(Waker::wake);
+        }
     }
 
     /// Hands over a piece of the body.
@@ -62,11 +99,11 @@ fn answer(mut between: RefMut<'_, Between>) {
     between.wanted = false;
     let reader = between.reader.take();
     let is_elsewhere = match (&reader, &between.connection) {
-        (Some(reader), Some(connection)) => !reader.will_wake(connection),
+        (Some(reader), Some(connection)) => !(between.reads_inside && reader.will_wake(connection)),
         _ => true,
     };
     drop(between);
-    // The task that runs the connection polls its handler again by itself.
+    // The connection polls its handler again by itself.
     if let Some(reader) = reader.filter(|_| is_elsewhere) {
         reader.wake();
     }
@@ -141,32 +178,25 @@ impl RequestBody {
         let Some(slot) = &self.slot else {
             return Poll::Ready(Ok(None));
         };
-        let mut between = slot.0.borrow_mut();
         if self.limit.is_some_and(|limit| self.received > limit) {
             return Poll::Ready(Err(BodyError::TooLong));
         }
-        if let Some(piece) = between.piece.take() {
-            drop(between);
-            self.received += piece.len() as u64;
-            if self.limit.is_some_and(|limit| self.received > limit) {
-                return Poll::Ready(Err(BodyError::TooLong));
+        let found = slot.find().or_else(|| {
+            slot.want(cx);
+            // A foreign waker may have had something done about it.
+            slot.find()
+        });
+        match found {
+            None => Poll::Pending,
+            Some(Ok(Some(piece))) => {
+                self.received += piece.len() as u64;
+                if self.limit.is_some_and(|limit| self.received > limit) {
+                    return Poll::Ready(Err(BodyError::TooLong));
+                }
+                Poll::Ready(Ok(Some(piece)))
             }
-            return Poll::Ready(Ok(Some(piece)));
+            Some(end) => Poll::Ready(end),
         }
-        if let Some(end) = between.end {
-            return Poll::Ready(end.map(|()| None));
-        }
-        between.wanted = true;
-        let replaced = between.reader.replace(cx.waker().clone());
-        let connection = between.connection.clone();
-        drop(between);
-        drop(replaced);
-        // The handler may have given the body to another task; the one that
-        // runs the connection looks by itself when its poll of it returns.
-        if let Some(connection) = connection.filter(|waker| !waker.will_wake(cx.waker())) {
-            connection.wake();
-        }
-        Poll::Pending
     }
 
     /// Reads all that is left, but at most `max` bytes.

@@ -153,7 +153,9 @@ impl<T: Transport, H: Handler> Connection<T, H> {
                 }
                 _ => {}
             }
-            let making = catch_unwind(AssertUnwindSafe(|| stream.making.as_mut().poll(cx)));
+            self.set_inside(true);
+            let making = catch_unwind(AssertUnwindSafe(|| stream.poll_making(cx)));
+            self.set_inside(false);
             let piece = stream.slot.take(pool::take_buffer(), cx);
             let has_piece = !piece.is_empty();
             let sent = self.protocol.send_body(&piece, self.output.buffer());

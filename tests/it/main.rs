@@ -54,6 +54,7 @@ mod http_bodies;
 mod http_links;
 mod proxied;
 mod http_asks;
+mod http_hosts;
 mod router;
 mod files;
 mod web;
