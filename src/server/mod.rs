@@ -73,6 +73,7 @@ pub use config::Config;
 pub use extensions::Extensions;
 pub use handler::{Blocking, Handler, blocking};
 pub use in_flight::Overload;
+pub(crate) use json_text::json_string;
 pub use lifespan::Lifespan;
 pub use link::{Disconnect, Draining};
 pub use listen::{Listen, LocalAddr};

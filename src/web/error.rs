@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::fault::{Fault, Faults};
-use super::json_text::{write_list, write_string};
+use super::fault::{Fault, Faults, write_list, write_string};
 use crate::http::HeaderError;
 use crate::server::{BodyError, Headers, IntoResponse, Response, Status};
 

@@ -1,9 +1,9 @@
 //! What was wrong with what a client sent, value by value.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write};
 
-use super::json_text::{write_list, write_string};
+use crate::server::json_string;
 
 /// What is told back of a wrong value, in bytes. Enough to know it by.
 const INPUT_BYTES_MAX: usize = 1024;
@@ -231,3 +231,35 @@ impl fmt::Display for Faults {
 }
 
 impl std::error::Error for Faults {}
+
+pub(super) fn write_string(text: &str, out: &mut String) {
+    // Writing to a string does not fail.
+    let _ = write!(out, "{}", json_string(text));
+}
+
+pub(super) fn write_list<T>(
+    items: impl IntoIterator<Item = T>,
+    out: &mut String,
+    mut write: impl FnMut(T, &mut String),
+) {
+    out.push('[');
+    for (at, item) in items.into_iter().enumerate() {
+        out.push_str(if at > 0 { "," } else { "" });
+        write(item, out);
+    }
+    out.push(']');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_have_commas_between() {
+        for (items, json) in [(&[][..], "[]"), (&[1], "[1]"), (&[1, 2, 3], "[1,2,3]")] {
+            let mut out = String::new();
+            write_list(items, &mut out, |item, out| out.push_str(&item.to_string()));
+            assert_eq!(out, json);
+        }
+    }
+}

@@ -27,7 +27,6 @@ pub mod middleware;
 pub mod extract;
 mod error;
 mod fault;
-mod json_text;
 #[cfg(feature = "json")]
 mod json;
 #[cfg(feature = "json")]
