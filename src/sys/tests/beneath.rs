@@ -5,6 +5,7 @@ use std::io::Read;
 use std::os::fd::AsFd;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::super::beneath::{Links, open_beneath, open_directory, open_step_by_step};
 
@@ -33,6 +34,14 @@ impl Tree {
             symlink(target, root.join("in").join(link)).unwrap();
         }
         Tree(root)
+    }
+}
+
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -107,11 +116,13 @@ fn a_swapped_link_never_leads_out() {
         inside.join("deep"),
     );
     symlink("../elsewhere", &spare).unwrap();
-    let stop = std::sync::atomic::AtomicBool::new(false);
+    let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        // The scope waits for its threads, also when an assertion fails.
+        let _stops = SetOnDrop(&stop);
         scope.spawn(|| {
             let aside = inside.join("aside");
-            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+            while !stop.load(Ordering::Relaxed) {
                 fs::rename(&real, &aside).unwrap();
                 fs::rename(&spare, &swapped).unwrap();
                 fs::rename(&swapped, &spare).unwrap();
@@ -127,6 +138,5 @@ fn a_swapped_link_never_leads_out() {
                 assert_eq!(text, "b");
             }
         }
-        stop.store(true, std::sync::atomic::Ordering::Relaxed);
     });
 }

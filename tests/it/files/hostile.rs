@@ -279,6 +279,14 @@ fn links_that_are_followed_go_anywhere_and_devices_still_nowhere() {
     }
 }
 
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// A directory that is swapped for a link to elsewhere, over and over.
 #[test]
 fn a_swapped_directory_gives_no_secret() {
@@ -295,6 +303,8 @@ fn a_swapped_directory_gives_no_secret() {
     };
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
+        // The scope waits for its threads, also when an assertion fails.
+        let _stops = SetOnDrop(&stop);
         scope.spawn(|| {
             let (dir, aside, link) = (
                 root.join("dir"),
@@ -321,7 +331,6 @@ fn a_swapped_directory_gives_no_secret() {
                 _ => panic!("{reply:?}"),
             }
         }
-        stop.store(true, Ordering::Relaxed);
         println!("swapped: {found} of 2000 found");
     });
 }
