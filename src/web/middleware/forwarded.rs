@@ -18,13 +18,8 @@ pub(super) struct Told {
     pub(super) scheme: Option<&'static str>,
 }
 
-/// Reads `forwarded` (RFC 7239) if it is there, else `x-forwarded-for` and
-/// `x-forwarded-proto`. Both at once would be two stories, of which a client
-/// may have made up one.
+/// Reads `x-forwarded-for` and `x-forwarded-proto`.
 pub(super) fn read(headers: &Headers, trusted: &TrustedPeers) -> Told {
-    if headers.contains("forwarded") {
-        return read_forwarded(&joined(headers, "forwarded"), trusted);
-    }
     let list = joined(headers, "x-forwarded-for");
     let nodes: Vec<&str> = list.split(',').collect();
     let at = client_at(&nodes, trusted);
@@ -42,10 +37,18 @@ pub(super) fn read(headers: &Headers, trusted: &TrustedPeers) -> Told {
     }
 }
 
-fn read_forwarded(list: &str, trusted: &TrustedPeers) -> Told {
-    let elements: Vec<Vec<(String, String)>> = split_quoted(list, ',')
-        .map(|element| split_quoted(element, ';').filter_map(pair).collect())
+/// Reads `forwarded` (RFC 7239). `None` if it breaks the grammar: where a
+/// client left a quote open, what a proxy added behind it is not to be told
+/// from what the client has written.
+pub(super) fn read_forwarded(headers: &Headers, trusted: &TrustedPeers) -> Option<Told> {
+    let list = joined(headers, "forwarded");
+    let elements: Option<Vec<Vec<(String, String)>>> = split_quoted(&list, ',')
+        .map(|element| {
+            let pairs = split_quoted(element, ';').filter(|pair| !pair.trim().is_empty());
+            pairs.map(pair).collect()
+        })
         .collect();
+    let elements = elements?;
     let value = |at: usize, name: &str| -> Option<&str> {
         let mut pairs = elements.get(at)?.iter();
         let found = pairs.find(|(known, _)| known == name);
@@ -55,10 +58,10 @@ fn read_forwarded(list: &str, trusted: &TrustedPeers) -> Told {
         .map(|at| value(at, "for").unwrap_or_default())
         .collect();
     let at = client_at(&nodes, trusted);
-    Told {
+    Some(Told {
         client: at.and_then(|at| node(nodes[at])),
         scheme: at.and_then(|at| value(at, "proto")).and_then(scheme),
-    }
+    })
 }
 
 /// Where in the list the client stands. A list of trusted ones only has it
@@ -126,25 +129,27 @@ fn split_quoted(text: &str, sign: char) -> impl Iterator<Item = &str> {
     })
 }
 
-/// One `name=value`, unquoted, the name in lower case.
+/// One `name=value`, unquoted, the name in lower case. A quote opens a value
+/// and closes it, and stands nowhere else.
 fn pair(text: &str) -> Option<(String, String)> {
     let (name, value) = text.split_once('=')?;
     let value = value.trim();
-    let quoted = value
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'));
-    let value = match quoted {
-        Some(inside) => {
-            let mut is_escaped = false;
-            let keeps = |character: &char| {
-                is_escaped = *character == '\\' && !is_escaped;
-                !is_escaped
-            };
-            inside.chars().filter(keeps).collect()
-        }
-        None => value.to_owned(),
+    let name = name.trim().to_ascii_lowercase();
+    let Some(quoted) = value.strip_prefix('"') else {
+        let is_plain = !name.contains('"') && !value.contains('"');
+        return is_plain.then(|| (name, value.to_owned()));
     };
-    Some((name.trim().to_ascii_lowercase(), value))
+    let mut unquoted = String::with_capacity(quoted.len());
+    let mut characters = quoted.chars();
+    loop {
+        match characters.next()? {
+            '\\' => unquoted.push(characters.next()?),
+            '"' => break,
+            character => unquoted.push(character),
+        }
+    }
+    let is_whole = characters.next().is_none() && !name.contains('"');
+    is_whole.then_some((name, unquoted))
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ pub use cors::Cors;
 pub use https_redirect::https_redirect;
 pub use next::{Around, Middleware, Next, around};
 pub(in crate::web) use next::{BoxHandler, Step};
-pub use proxy_headers::proxy_headers;
+pub use proxy_headers::{ProxyHeaders, proxy_headers};
 pub use request_id::{RequestId, request_id};
 pub use security_headers::SecurityHeaders;
 pub use timeout::timeout;

@@ -9,7 +9,11 @@ fn told(fields: &[(&str, &str)], trusted: &[&str]) -> (String, &'static str) {
     for (name, value) in fields {
         headers.append(name, value).unwrap();
     }
-    let told = read(&headers, &TrustedPeers::new(trusted).unwrap());
+    let trusted = TrustedPeers::new(trusted).unwrap();
+    let told = match headers.contains("forwarded") {
+        true => read_forwarded(&headers, &trusted).unwrap_or_default(),
+        false => read(&headers, &trusted),
+    };
     let client = told.client.map(|client| client.to_string());
     (client.unwrap_or_default(), told.scheme.unwrap_or_default())
 }
@@ -76,7 +80,7 @@ fn a_scheme_is_one_of_two() {
 }
 
 #[test]
-fn the_standard_field_goes_first() {
+fn the_standard_field_is_read_by_its_grammar() {
     let trusted = ["10.0.0.0/8"];
     for (list, client, scheme) in [
         ("for=1.2.3.4", "1.2.3.4:0", ""),
@@ -107,8 +111,31 @@ fn the_standard_field_goes_first() {
         ("for", "", ""),
         (";;,=,", "", ""),
     ] {
-        let fields = [("forwarded", list), ("x-forwarded-for", "9.9.9.9")];
-        let found = told(&fields, &trusted);
+        let found = told(&[("forwarded", list)], &trusted);
         assert_eq!(found, (client.to_owned(), scheme), "{list}");
     }
+}
+
+/// A quote that a client left open must not swallow what a proxy added.
+#[test]
+fn nobody_is_hidden_in_quotes() {
+    let trusted = TrustedPeers::new(["10.0.0.0/8"]).unwrap();
+    for list in [
+        "for=6.6.6.6;x=\", for=1.2.3.4",
+        "for=6.6.6.6;x=\", for=\"[2001:db8::1]\";proto=https",
+        "for=6.6.6.6;x=\"\\, for=1.2.3.4",
+        "for=6.6.6.6;x=\"a\"b",
+        "for=6.6.6.6;x=a\"b\"",
+        "for=6.6.6.6;\"x\"=b",
+        "for=6.6.6.6;x=\"\\\"",
+    ] {
+        let mut headers = Headers::new();
+        headers.append("forwarded", list).unwrap();
+        assert_eq!(read_forwarded(&headers, &trusted), None, "{list}");
+    }
+    let long = "for=6.6.6.6, ".repeat(10_000) + "for=1.2.3.4, for=10.0.0.1";
+    assert_eq!(
+        told(&[("forwarded", &long)], &["10.0.0.0/8"]).0,
+        "1.2.3.4:0"
+    );
 }
