@@ -20,6 +20,10 @@ pub(super) struct Parts {
     /// The line's end before it belongs to the boundary.
     delimiter: Vec<u8>,
     buffer: Vec<u8>,
+    /// Where in the buffer that begins which was not taken yet.
+    from: usize,
+    /// How much of a head was searched for its end.
+    searched: usize,
     skipped: usize,
     stage: Stage,
 }
@@ -77,6 +81,8 @@ impl Parts {
             delimiter: format!("\r\n--{boundary}").into_bytes(),
             // The first boundary has no line before it.
             buffer: b"\r\n".to_vec(),
+            from: 0,
+            searched: 0,
             skipped: 0,
             stage: Stage::Preamble,
         })
@@ -84,8 +90,14 @@ impl Parts {
 
     pub(super) fn feed(&mut self, piece: &[u8]) {
         if self.stage != Stage::End {
+            self.buffer.drain(..self.from);
+            self.from = 0;
             self.buffer.extend_from_slice(piece);
         }
+    }
+
+    fn rest(&self) -> &[u8] {
+        &self.buffer[self.from..]
     }
 
     pub(super) fn next(&mut self) -> Result<Event, BadParts> {
@@ -93,11 +105,11 @@ impl Parts {
             match self.stage {
                 Stage::Preamble => match self.until_delimiter() {
                     (skipped, true) => {
-                        self.take(skipped + self.delimiter.len());
+                        self.skip(skipped + self.delimiter.len());
                         self.stage = Stage::Delimiter;
                     }
                     (skipped, false) => {
-                        self.take(skipped);
+                        self.skip(skipped);
                         self.skipped += skipped;
                         if self.skipped > PREAMBLE_BYTES_MAX {
                             return Err(BadParts("no part begins"));
@@ -105,38 +117,43 @@ impl Parts {
                         return Ok(Event::NeedMore);
                     }
                 },
-                Stage::Delimiter => match &self.buffer[..] {
+                Stage::Delimiter => match self.rest() {
                     [b'-', b'-', ..] => {
-                        self.buffer.clear();
+                        self.skip(self.rest().len());
                         self.stage = Stage::End;
                     }
                     [b'\r', b'\n', ..] => self.stage = Stage::Head,
                     // Blanks may follow (RFC 2046, 5.1.1).
-                    [b' ' | b'\t', ..] => drop(self.take(1)),
+                    [b' ' | b'\t', ..] => self.skip(1),
                     [] | [b'-'] | [b'\r'] => return Ok(Event::NeedMore),
                     _ => return Err(BadParts("a boundary goes on as something else")),
                 },
-                Stage::Head => {
-                    let Some(end) = find(&self.buffer, b"\r\n\r\n") else {
-                        if self.buffer.len() > HEAD_BYTES_MAX {
-                            return Err(BadParts("the head of a part is too long"));
-                        }
-                        return Ok(Event::NeedMore);
-                    };
-                    if end > HEAD_BYTES_MAX {
-                        return Err(BadParts("the head of a part is too long"));
-                    }
-                    let head = PartHead::parse(&self.buffer[..end])?;
-                    // An empty part's boundary shares the line's end.
-                    self.take(end + 2);
-                    self.stage = Stage::Data;
-                    self.skipped = 0;
-                    return Ok(Event::Part(head));
-                }
+                Stage::Head => return self.next_head(),
                 Stage::Data => return Ok(self.next_data()),
                 Stage::End => return Ok(Event::End),
             }
         }
+    }
+
+    fn next_head(&mut self) -> Result<Event, BadParts> {
+        let end = find(&self.rest()[self.searched..], b"\r\n\r\n");
+        let end = end.map(|end| self.searched + end);
+        let length = end.unwrap_or(self.rest().len());
+        if length > HEAD_BYTES_MAX {
+            return Err(BadParts("the head of a part is too long"));
+        }
+        let Some(end) = end else {
+            // The last three bytes may begin what is searched for.
+            self.searched = length.saturating_sub(3);
+            return Ok(Event::NeedMore);
+        };
+        let head = PartHead::parse(&self.rest()[..end])?;
+        // An empty part's boundary shares the line's end.
+        self.skip(end + 2);
+        self.searched = 0;
+        self.stage = Stage::Data;
+        self.skipped = 0;
+        Ok(Event::Part(head))
     }
 
     /// The buffer begins with the end of the line before the data, of which
@@ -148,12 +165,12 @@ impl Parts {
             return Event::NeedMore;
         }
         if count > begins {
-            let mut data = self.take(count);
-            data.drain(..begins);
+            let data = self.rest()[begins..count].to_vec();
+            self.skip(count);
             self.skipped = 1;
             return Event::Data(data);
         }
-        self.take(count + self.delimiter.len());
+        self.skip(count + self.delimiter.len());
         self.skipped = 0;
         self.stage = Stage::Delimiter;
         Event::PartEnd
@@ -162,18 +179,20 @@ impl Parts {
     /// How many bytes stand before the delimiter, if it is there, and else
     /// before where it might begin.
     fn until_delimiter(&self) -> (usize, bool) {
-        if let Some(at) = find(&self.buffer, &self.delimiter) {
+        let rest = self.rest();
+        if let Some(at) = find(rest, &self.delimiter) {
             return (at, true);
         }
-        let tail = self.buffer.len().saturating_sub(self.delimiter.len() - 1);
-        let begins = |at: &usize| self.delimiter.starts_with(&self.buffer[*at..]);
-        let at = (tail..self.buffer.len()).find(begins);
-        (at.unwrap_or(self.buffer.len()), false)
+        let tail = rest.len().saturating_sub(self.delimiter.len() - 1);
+        let begins = |at: &usize| self.delimiter.starts_with(&rest[*at..]);
+        let at = (tail..rest.len()).find(begins);
+        (at.unwrap_or(rest.len()), false)
     }
 
-    fn take(&mut self, count: usize) -> Vec<u8> {
-        let rest = self.buffer.split_off(count);
-        std::mem::replace(&mut self.buffer, rest)
+    /// The bytes stay where they are until more is fed: moving all that
+    /// follow for each that is done with would cost the square of a piece.
+    fn skip(&mut self, count: usize) {
+        self.from += count;
     }
 }
 

@@ -162,3 +162,30 @@ fn no_bytes_upset_it_and_nothing_piles_up() {
         }
     }
 }
+
+/// What a client may send must cost what it is long, and not its square.
+#[test]
+fn long_padding_and_heads_in_single_bytes_cost_little() {
+    let begin = std::time::Instant::now();
+    let mut parts = Parts::new(TYPE).unwrap();
+    parts.feed(b"--X");
+    parts.feed(&vec![b' '; 1024 * 1024]);
+    assert_eq!(parts.next(), Ok(Event::NeedMore));
+    let head = format!(
+        "\r\ncontent-disposition: form-data; name=a\r\nx: {}\r\n\r\n--X",
+        "a".repeat(8000)
+    );
+    let mut count = 0;
+    for byte in head.repeat(40).bytes() {
+        parts.feed(&[byte]);
+        loop {
+            match parts.next().unwrap() {
+                Event::NeedMore => break,
+                event => count += u32::from(event == Event::PartEnd),
+            }
+        }
+    }
+    assert_eq!(count, 40);
+    let took = begin.elapsed();
+    assert!(took.as_secs() < 5, "{took:?}");
+}
