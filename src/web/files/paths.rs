@@ -7,6 +7,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
+use crate::web::percent;
+
 /// A path below a directory, in names that mean what they say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Clean {
@@ -48,12 +50,22 @@ pub(super) fn clean(raw: &str, shown: bool) -> Option<Clean> {
     Some(Clean { path, is_directory })
 }
 
-/// The end of `path` that was `decoded`, as it stands in the path: decoding
-/// hides whether a slash was one.
+/// The end of `path` that was `decoded` by the router, as it stands in the
+/// path: decoding hides whether a slash was one.
+///
+/// From the right, segment by segment, so that each is decoded once.
 pub(super) fn raw_tail<'p>(path: &'p str, decoded: &str) -> Option<&'p str> {
-    let starts = path.match_indices('/').map(|(at, _)| at + 1);
-    let mut tails = starts.map(|start| &path[start..]);
-    tails.find(|tail| decode(tail).is_some_and(|bytes| bytes == decoded.as_bytes()))
+    let mut left = decoded;
+    for (slash, _) in path.rmatch_indices('/') {
+        let segment = path[slash + 1..].split('/').next().unwrap_or_default();
+        let segment = percent::decode(segment);
+        left = left.strip_suffix(&*segment)?;
+        if left.is_empty() {
+            return Some(&path[slash + 1..]);
+        }
+        left = left.strip_suffix('/')?;
+    }
+    None
 }
 
 /// Decodes `%41` and its like; `None` if something follows a percent sign

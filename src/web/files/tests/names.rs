@@ -96,9 +96,20 @@ fn the_raw_end_of_a_path_is_found() {
         ("/files/", "", Some("")),
         ("/files/%252e", "%2e", Some("%252e")),
         ("/files/x", "y", None),
+        ("/files/a%2Fb%zz", "a/b%zz", Some("a%2Fb%zz")),
+        ("/files/%FF", "\u{fffd}", Some("%FF")),
+        ("/files", "", None),
     ] {
         assert_eq!(raw_tail(path, decoded), tail, "{path}");
     }
+    // In one pass: one decoding a slash would take minutes.
+    let slashes = "/".repeat(100_000);
+    let begin = std::time::Instant::now();
+    assert_eq!(raw_tail(&format!("{slashes}a%FF"), "b\u{fffd}"), None);
+    let long = format!("x{slashes}a");
+    assert_eq!(raw_tail(&format!("/{long}"), &long), Some(&*long));
+    let took = begin.elapsed();
+    assert!(took.as_secs() < 5, "{took:?}");
 }
 
 #[test]
