@@ -9,7 +9,7 @@ use crate::http::{Headers, parse_http_date};
 /// What is there now, to compare with.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Validators<'a> {
-    /// With its quotes, and strong.
+    /// With its quotes; in front of a weak one stands `W/`.
     pub(super) etag: Option<&'a str>,
     /// In seconds since 1970.
     pub(super) modified: Option<u64>,
@@ -43,7 +43,8 @@ pub(super) fn evaluate(fields: &Headers, current: Validators<'_>) -> Verdict {
         return Verdict::Failed;
     }
     if fields.contains("if-none-match") {
-        let weak = |tag: Tag<'_>| current.etag == Some(tag.opaque);
+        let opaque = current.etag.map(|tag| tag.trim_start_matches("W/"));
+        let weak = |tag: Tag<'_>| opaque == Some(tag.opaque);
         if any_tag(fields, "if-none-match", weak) {
             return Verdict::NotModified;
         }

@@ -177,3 +177,24 @@ fn if_range() {
     };
     assert!(!range_applies(&fields(&[("if-range", SAME)]), fresh));
 }
+
+/// 8.8.3.2: a weak tag of one's own fits where the weak comparison does.
+#[test]
+fn a_weak_tag_fits_weakly() {
+    let weak = Validators {
+        etag: Some("W/\"a\""),
+        ..CURRENT
+    };
+    for (name, value, expected) in [
+        ("if-none-match", "W/\"a\"", NotModified),
+        ("if-none-match", "\"a\"", NotModified),
+        ("if-none-match", "\"b\"", Perform),
+        ("if-match", "W/\"a\"", Failed),
+        ("if-match", "\"a\"", Failed),
+    ] {
+        assert_eq!(evaluate(&fields(&[(name, value)]), weak), expected);
+    }
+    for value in ["W/\"a\"", "\"a\""] {
+        assert!(!range_applies(&fields(&[("if-range", value)]), weak));
+    }
+}
