@@ -155,16 +155,21 @@ impl<'a> Fields<'a> {
         fault.at(self.place).at(name.to_owned()).input(text)
     }
 
-    /// Names of header fields have no case, and a `_` stands for their `-`.
+    /// Names of header fields have no case, and where one asks with `_` their
+    /// `-` is meant. A field that was sent with `_` is another one: it passes
+    /// by a proxy that clears the one with `-`.
     fn is_same(&self, known: &str, name: &str) -> bool {
         if self.place != "header" {
             return known == name;
         }
-        let fold = |byte: u8| match byte {
+        let meant = name.bytes().map(|byte| match byte {
             b'_' => b'-',
             _ => byte.to_ascii_lowercase(),
-        };
-        known.bytes().map(fold).eq(name.bytes().map(fold))
+        });
+        known
+            .bytes()
+            .map(|byte| byte.to_ascii_lowercase())
+            .eq(meant)
     }
 }
 

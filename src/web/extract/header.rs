@@ -8,8 +8,8 @@ use crate::server::{Headers, Request};
 use crate::web::error::HttpError;
 
 /// The values of the header fields. Names have no case, and where one asks
-/// with `_` the field's `-` is meant too; a field that comes several times is
-/// a list.
+/// with `_` the field's `-` is meant; a field that is sent with `_` is found
+/// by no name, as in FastAPI. One that comes several times is a list.
 ///
 /// # Examples
 ///

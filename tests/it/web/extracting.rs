@@ -129,7 +129,7 @@ fn values_come_out_as_their_types() {
         ("/manual/::1", cookie, "::1 Some(\"b\")"),
         (
             "/header",
-            "User-Agent: me\r\nX-Mark: 1\r\nx_mark: 2\r\n",
+            "User-Agent: me\r\nX-Mark: 1\r\nx-mark: 2\r\n",
             "me [\"1\", \"2\"]",
         ),
         ("/only?a=1&b=2&a=3", "", "only"),
@@ -256,4 +256,23 @@ fn pages_redirects_and_cookies_are_answers() {
             "{value}"
         );
     }
+}
+
+/// A proxy that clears `x-real-ip` lets `x_real_ip` pass.
+#[test]
+fn a_field_with_underscores_is_another_field() {
+    struct Real(Option<String>, Vec<String>);
+    impl FromFields for Real {
+        fn from_fields(fields: &Fields<'_>) -> Result<Self, Faults> {
+            let (last, list) = all((fields.optional("x_real_ip"), fields.list("X-Real-IP")))?;
+            Ok(Real(last, list))
+        }
+    }
+    let served = serve(|| {
+        let show = async |Header(Real(last, list)): Header<Real>| format!("{last:?} {list:?}");
+        Router::new().get("/", extract(show))
+    });
+    let mut client = served.connect();
+    client.send("GET / HTTP/1.1\r\nhost: a\r\nx-real-ip: 1.2.3.4\r\nX_Real_IP: 6.6.6.6\r\n\r\n");
+    assert_eq!(client.reply().text(), "Some(\"1.2.3.4\") [\"1.2.3.4\"]");
 }
