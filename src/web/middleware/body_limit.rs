@@ -8,8 +8,9 @@ use crate::web::error::HttpError;
 /// and ends the reading of one that turns out longer with
 /// [`BodyError::TooLong`], which is 413 too.
 ///
-/// It also stands in for the 2 MiB that extractors take at most. The
-/// innermost limit counts.
+/// It also stands in for the 2 MiB that extractors take at most. Where one
+/// is around another the smaller counts, so a route that takes more must not
+/// be inside of one for all.
 ///
 /// # Examples
 ///
@@ -29,7 +30,8 @@ pub fn body_limit(max: u64) -> impl Middleware {
         if declared.is_some_and(|length| length > max) {
             return Err(HttpError::from(BodyError::TooLong));
         }
-        request.body().set_limit(max);
+        let limit = request.body().limit().map_or(max, |outer| outer.min(max));
+        request.body().set_limit(limit);
         Ok(next.run(request).await)
     }
 }

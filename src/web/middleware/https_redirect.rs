@@ -28,7 +28,9 @@ pub fn https_redirect() -> impl Middleware {
             return Err(HttpError::new(Status::BAD_REQUEST));
         };
         let host = without_port(host);
-        let mut address = format!("https://{host}{}", request.path());
+        // What asks about the server itself has no path (RFC 9110, 4.2.2).
+        let path = Some(request.path()).filter(|path| *path != "*");
+        let mut address = format!("https://{host}{}", path.unwrap_or_default());
         if let Some(query) = request.query() {
             address.push('?');
             address.push_str(query);

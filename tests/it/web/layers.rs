@@ -120,6 +120,7 @@ fn a_body_beyond_the_limit_is_413_declared_or_found() {
         Router::new()
             .post("/small", around(read, body_limit(10)))
             .post("/none", around(read, body_limit(0)))
+            .post("/wider", around(read, body_limit(1000)))
             .layer(body_limit(100))
     });
     let post = |path: &str, head: &str, body: &str| {
@@ -146,6 +147,11 @@ fn a_body_beyond_the_limit_is_413_declared_or_found() {
         post("/small", chunked, "5\r\n01234\r\n6\r\n56789x\r\n").0,
         413
     );
+    // The smallest counts, whether or not a length is declared.
+    let long = "x".repeat(101);
+    assert_eq!(post("/wider", "content-length: 101", &long).0, 413);
+    let in_chunks = format!("65\r\n{long}\r\n0\r\n\r\n");
+    assert_eq!(post("/wider", chunked, &in_chunks).0, 413);
     assert_eq!(post("/none", "content-length: 0", ""), (200, 0));
     assert_eq!(post("/none", chunked, "1\r\nx\r\n").0, 413);
 }
@@ -263,6 +269,11 @@ fn http_is_sent_to_https() {
     );
     client.send("GET /a HTTP/1.1\r\nhost: a\r\nx-forwarded-proto: https\r\n\r\n");
     assert_eq!(client.reply().text(), "secret");
+    client.send("OPTIONS * HTTP/1.1\r\nhost: example.org\r\n\r\n");
+    assert_eq!(
+        client.reply().field("location"),
+        Some("https://example.org")
+    );
 }
 
 #[test]
