@@ -22,8 +22,11 @@ const AT_ONCE_MAX: usize = 64 * 1024;
 /// Left alone are: what is shorter than 500 bytes, has a `content-encoding`,
 /// is a part of something (206), must not be transformed
 /// (`cache-control: no-transform`), is made of events, or of images, sounds
-/// and archives, which are short already. A streamed body is flushed piece by
-/// piece. A strong `etag` becomes a weak one, and `vary` says why.
+/// and archives, which are short already, and files that are sent from the
+/// disk ([`Body::file`]; for them there is
+/// [`StaticFiles::precompressed`](crate::web::StaticFiles::precompressed)).
+/// A streamed body is flushed piece by piece, and its trailers stay behind
+/// it. A strong `etag` becomes a weak one, and `vary` says why.
 ///
 /// Do not compress secrets beside text that others choose: the length tells
 /// what is in it (BREACH).
@@ -114,6 +117,7 @@ impl Compression {
                 }
             }
             writer.write(encoder.finish()?).await?;
+            writer.trailers(pieces.take_trailers())?;
             Ok(())
         });
         response.with_body(stream)
@@ -123,7 +127,15 @@ impl Compression {
 impl Middleware for Compression {
     async fn handle(&self, request: Request, next: Next) -> Response {
         let coding = coding(request.headers());
+        let fields = request.headers().get_all("if-none-match");
+        let known = fields.collect::<Vec<_>>().join(&b","[..]);
         let mut response = next.run(request).await;
+        if response.status() == Status::NOT_MODIFIED {
+            return match mark_known(response.headers_mut(), &known) {
+                Ok(()) => response,
+                Err(error) => error.into_response(),
+            };
+        }
         if !self.is_wanted(&response) {
             return response;
         }
@@ -143,11 +155,27 @@ fn mark(headers: &mut Headers, coding: Coding) -> Result<(), HeaderError> {
     headers.remove("content-length");
     headers.remove("accept-ranges");
     // Other bytes now, though the same content (RFC 9110, 8.8.1).
-    let strong = headers.get("etag").filter(|tag| tag.starts_with('"'));
-    if let Some(tag) = strong.map(|tag| format!("W/{tag}")) {
+    if let Some(tag) = weakened(headers) {
         headers.insert("etag", tag)?;
     }
     Ok(())
+}
+
+/// Says of a 304 what was said of the 200 that the client has (RFC 9110,
+/// 15.4.5): it was compressed if the client knows it by the weak tag.
+fn mark_known(headers: &mut Headers, known: &[u8]) -> Result<(), HeaderError> {
+    add_vary(headers, "accept-encoding")?;
+    match weakened(headers) {
+        Some(tag) if known.windows(tag.len()).any(|text| text == tag.as_bytes()) => {
+            headers.insert("etag", tag)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn weakened(headers: &Headers) -> Option<String> {
+    let strong = headers.get("etag").filter(|tag| tag.starts_with('"'))?;
+    Some(format!("W/{strong}"))
 }
 
 fn is_compressible(content_type: &str) -> bool {

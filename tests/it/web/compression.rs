@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use flate2::read::{GzDecoder, ZlibDecoder};
-use tourbillon::server::{Body, Request, Response, Status};
+use tourbillon::server::{Body, Headers, Request, Response, Status};
 use tourbillon::web::Router;
 use tourbillon::web::middleware::compression;
 
@@ -129,4 +129,73 @@ fn what_must_not_be_compressed_is_left_alone() {
     }
     let coded = ask(&served, "GET", "/coded", "gzip");
     assert_eq!(coded.field("content-encoding"), Some("br"));
+}
+
+fn ask_raw(path: &str, fields: &str) -> String {
+    let served = serve(|| {
+        let trailing = async |_: Request| {
+            Body::stream(async |mut writer| {
+                writer.write("x".repeat(1000)).await?;
+                let mut trailers = Headers::new();
+                trailers.append("server-timing", "total;dur=12")?;
+                writer.trailers(trailers)?;
+                Ok(())
+            })
+        };
+        let lying = async |request: Request| {
+            let said = if request.query().is_some() { 900 } else { 1100 };
+            Body::sized_stream(said, async |mut writer| {
+                writer.write("x".repeat(1000)).await?;
+                Ok(())
+            })
+        };
+        let known = async |_: Request| {
+            let response = Response::new(Status::NOT_MODIFIED);
+            response.with_header("etag", "\"1\"")
+        };
+        Router::new()
+            .get("/trailing", trailing)
+            .get("/lying", lying)
+            .get("/known", known)
+            .layer(compression())
+    });
+    let mut client = served.connect();
+    client.send(format!(
+        "GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{fields}\r\n"
+    ));
+    String::from_utf8_lossy(&client.rest_up_to_a_cut()).into_owned()
+}
+
+#[test]
+fn trailers_come_behind_a_compressed_body_too() {
+    let all = ask_raw("/trailing", "accept-encoding: gzip\r\n");
+    assert!(all.contains("content-encoding: gzip"), "{all}");
+    assert!(all.ends_with("0\r\nserver-timing: total;dur=12\r\n\r\n"));
+}
+
+#[test]
+fn a_body_of_another_length_than_was_said_is_cut_also_when_compressed() {
+    for path in ["/lying", "/lying?more"] {
+        let all = ask_raw(path, "accept-encoding: gzip\r\n");
+        assert!(all.contains("content-encoding: gzip"), "{all}");
+        assert!(!all.ends_with("0\r\n\r\n"), "{path}: the cut can be seen");
+    }
+}
+
+/// RFC 9110, 15.4.5: what the 200 would have said.
+#[test]
+fn a_304_varies_as_its_200_does() {
+    let gzip = "accept-encoding: gzip\r\n";
+    let weak = "accept-encoding: gzip\r\nif-none-match: W/\"1\"\r\n";
+    let strong = "accept-encoding: gzip\r\nif-none-match: \"1\"\r\n";
+    for (fields, tag) in [
+        ("", "etag: \"1\""),
+        (gzip, "etag: \"1\""),
+        (strong, "etag: \"1\""),
+        (weak, "etag: W/\"1\""),
+    ] {
+        let all = ask_raw("/known", fields);
+        assert!(all.contains("304") && all.contains("vary: accept-encoding"));
+        assert!(all.contains(tag), "{all}");
+    }
 }
