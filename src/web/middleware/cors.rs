@@ -153,10 +153,9 @@ impl Cors {
     /// What of it depends on the origin of the request.
     fn write_origin(&self, origin: Option<&str>, headers: &mut Headers) -> Result<(), HeaderError> {
         if self.allows_all() && !self.credentials {
-            return match origin {
-                Some(_) => headers.insert("access-control-allow-origin", "*"),
-                None => Ok(()),
-            };
+            // To all, or else with `vary`: a cache may give to a page what it
+            // got for an image (Fetch, 3.2.5).
+            return headers.insert("access-control-allow-origin", "*");
         }
         add_vary(headers, "origin")?;
         if let Some(origin) = origin.filter(|origin| self.allows(origin)) {
@@ -237,7 +236,8 @@ impl Middleware for Cors {
         let mut response = next.run(request).await;
         let headers = response.headers_mut();
         let mut written = self.write_origin(origin.as_deref(), headers);
-        if origin.is_some() && !self.exposed.is_empty() {
+        let is_for_all = self.allows_all() && !self.credentials;
+        if (origin.is_some() || is_for_all) && !self.exposed.is_empty() {
             let names = self.exposed.join(", ");
             written = written.and_then(|()| headers.insert("access-control-expose-headers", names));
         }
