@@ -158,10 +158,16 @@ async fn keep_alive(
         return pending().await;
     };
     loop {
-        sleep(silence).await;
-        if !has_sent.replace(false) {
-            writer.write(": keep-alive\n\n").await?;
-        }
+        let mut timer = pin!(sleep(silence));
+        poll_fn(|cx| {
+            // Whoever sends is polled right before this.
+            if has_sent.take() {
+                timer.set(sleep(silence));
+            }
+            timer.as_mut().poll(cx)
+        })
+        .await;
+        writer.write(": keep-alive\n\n").await?;
     }
 }
 

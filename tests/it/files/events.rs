@@ -5,7 +5,7 @@ use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
 
 use tourbillon::server::{IntoResponse, Request, Response};
-use tourbillon::web::{Event, Router, Sse, last_event_id};
+use tourbillon::web::{Event, Router, Sse, TestClient, last_event_id};
 use tourbillon::yield_now;
 
 use crate::server_support::{Client, DEADLINE, DropGuard, Served, serve};
@@ -146,4 +146,19 @@ fn a_forged_id_is_not_sent_and_cuts_the_stream() {
         "{all}"
     );
     assert!(!all.ends_with("0\r\n\r\n"), "it looks complete: {all}");
+}
+
+/// From the last event on: not from whenever it was looked last.
+#[test]
+fn silence_is_counted_from_the_last_event() {
+    let mut client = TestClient::new(async |request: Request| {
+        Sse::new(&request, async |mut events| {
+            tourbillon::sleep(Duration::from_secs(1)).await;
+            events.send(Event::data("x")).await?;
+            tourbillon::sleep(Duration::from_secs(16)).await;
+            Ok(())
+        })
+        .into_response()
+    });
+    assert_eq!(client.get("/").text(), "data: x\n\n: keep-alive\n\n");
 }
