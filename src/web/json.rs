@@ -1,5 +1,7 @@
 //! JSON in and out, by serde (feature `json`).
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
@@ -9,6 +11,9 @@ use super::extract::{Extract, media_type, read_body, unsupported};
 use super::fault::Fault;
 use super::json_place::{Step, place};
 use crate::server::{IntoResponse, Request, Response, Status};
+
+/// What is told back of a wrong value, in bytes.
+const TEXT_BYTES_MAX: usize = 1024;
 
 /// A value as JSON: a body to take in, or to answer with.
 ///
@@ -69,6 +74,9 @@ fn fault(body: &[u8], error: &serde_json::Error) -> Fault {
     let text = text
         .rsplit_once(" at line ")
         .map_or(&*text, |(text, _)| text);
+    let kind = kind(text);
+    // It quotes the value, which may be as long as the body.
+    let text = &*shortened(text);
     if error.classify() != Category::Data {
         // What is wrong is the byte before, unless it is that there are no more.
         let is_cut = error.classify() == Category::Eof;
@@ -82,7 +90,7 @@ fn fault(body: &[u8], error: &serde_json::Error) -> Fault {
     }
     let mut steps = place(&body[..offset]);
     let named = text.split('`').nth(1).unwrap_or_default();
-    let fault = match kind(text) {
+    let fault = match kind {
         "missing" => {
             steps.push(Step::Key(named.to_owned()));
             Fault::missing()
@@ -91,9 +99,24 @@ fn fault(body: &[u8], error: &serde_json::Error) -> Fault {
     };
     let fault = fault.at("body");
     steps.into_iter().fold(fault, |fault, step| match step {
-        Step::Key(key) => fault.at(key),
+        Step::Key(key) => fault.at(shortened(&key).into_owned()),
         Step::Index(index) => fault.at_number(index),
     })
+}
+
+/// The text up to 1 KiB, its ends if it is longer.
+fn shortened(text: &str) -> Cow<'_, str> {
+    if text.len() <= TEXT_BYTES_MAX {
+        return Cow::Borrowed(text);
+    }
+    let (mut head, mut tail) = (TEXT_BYTES_MAX / 2, text.len() - TEXT_BYTES_MAX / 2);
+    while !text.is_char_boundary(head) {
+        head -= 1;
+    }
+    while !text.is_char_boundary(tail) {
+        tail += 1;
+    }
+    Cow::Owned(format!("{}...{}", &text[..head], &text[tail..]))
 }
 
 /// Where serde_json stopped, in bytes: it counts lines, and in them bytes.
@@ -116,7 +139,11 @@ fn kind(text: &str) -> &'static str {
     if starts("unknown variant") {
         return "enum";
     }
-    let Some(expected) = text.split_once("expected ").map(|(_, expected)| expected) else {
+    // The last one: what comes before may be the client's own words.
+    let Some(expected) = text
+        .rsplit_once(", expected ")
+        .map(|(_, expected)| expected)
+    else {
         return "value_error";
     };
     let is_any = |words: &[&str]| words.contains(&expected);

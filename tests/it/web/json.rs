@@ -164,3 +164,15 @@ fn hostile_json_is_refused() {
         assert!(text.len() < 2000);
     }
 }
+
+/// What a client sent comes back in part, and does not choose the fault.
+#[test]
+fn a_fault_is_short_and_of_its_own_kind() {
+    let served = serve(app);
+    let value = format!("expected a string{}", "é".repeat(100_000));
+    let body = format!(r#"{{"name":"a","lines":[{{"item":"{value}","weight":1,"gift":true}}]}}"#);
+    let (status, text) = post(&served, "/", JSON, body.as_bytes());
+    assert_eq!(status, 422);
+    assert!(text.contains(r#""type":"int_type""#), "{:.200}", text);
+    assert!(text.len() < 8 * 1024, "{} bytes", text.len());
+}
