@@ -50,18 +50,22 @@ pub(super) struct Spool {
 }
 
 impl Spool {
-    async fn new() -> io::Result<Spool> {
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create_new(true).mode(0o600);
-        let number = RandomState::new().hash_one(std::process::id());
-        let name = format!("tourbillon-upload-{number:016x}");
-        let path = std::env::temp_dir().join(name);
-        let file = File::open_with(&path, &options).await?;
-        Ok(Spool {
-            path,
-            file,
-            is_ours: true,
+    /// Makes a file in a directory. It is made whole by the job: if nobody
+    /// waits for it any more, it goes where the job's value goes.
+    async fn new_in(directory: PathBuf) -> io::Result<Spool> {
+        fs::run_job(move || {
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create_new(true).mode(0o600);
+            let number = RandomState::new().hash_one(std::process::id());
+            let path = directory.join(format!("tourbillon-upload-{number:016x}"));
+            let file = options.open(&path)?;
+            Ok(Spool {
+                file: File::opened(file, &path),
+                path,
+                is_ours: true,
+            })
         })
+        .await
     }
 }
 
@@ -147,7 +151,7 @@ impl UploadedFile {
                 self.memory.extend_from_slice(&data);
                 return Ok(());
             }
-            let spool = Spool::new().await?;
+            let spool = Spool::new_in(std::env::temp_dir()).await?;
             let memory = std::mem::take(&mut self.memory);
             spool.file.write_all_at(memory, 0).await?;
             self.spool = Some(spool);
@@ -156,5 +160,40 @@ impl UploadedFile {
             Some(spool) => spool.file.write_all_at(data, at).await,
             None => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use super::*;
+    use crate::runtime::{Runtime, yield_now};
+
+    /// A client may leave while the file is being made.
+    #[test]
+    fn a_file_that_nobody_waits_for_goes() {
+        let name = format!("tourbillon-spools-{}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        let _ = std::fs::remove_dir_all(&directory);
+        std::fs::create_dir(&directory).unwrap();
+        let mut runtime = Runtime::new().unwrap();
+        runtime.block_on(async {
+            for round in 0..300 {
+                let mut making = pin!(Spool::new_in(directory.clone()));
+                let mut cx = Context::from_waker(Waker::noop());
+                let _ = making.as_mut().poll(&mut cx);
+                for _ in 0..round % 30 {
+                    yield_now().await;
+                }
+            }
+        });
+        runtime.shutdown();
+        let left = std::fs::read_dir(&directory).unwrap().count();
+        std::fs::remove_dir_all(&directory).unwrap();
+        assert_eq!(left, 0);
     }
 }
