@@ -53,15 +53,15 @@ fn changed(mut bytes: Vec<u8>, dice: &mut Dice) -> Vec<u8> {
 
 #[test]
 fn any_cut_of_a_head_gives_the_same_events() {
-    run("head", oracle::head, 200);
+    run("head", oracle::head, 60);
 }
 
 #[test]
 fn any_cut_of_chunks_gives_the_same_events() {
-    run("chunks", oracle::chunks, 200);
+    run("chunks", oracle::chunks, 60);
 }
 
 #[test]
 fn any_cut_of_a_conversation_gives_the_same_answers_and_end() {
-    run("connection", oracle::connection, 60);
+    run("connection", oracle::connection, 15);
 }
