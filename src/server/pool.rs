@@ -30,6 +30,10 @@ thread_local! {
     };
 }
 
+#[expect(
+    clippy::vec_box,
+    reason = "the boxes themselves are what is used again"
+)]
 struct Pool {
     scratches: Vec<Box<[u8]>>,
     buffers: Vec<Vec<u8>>,
