@@ -5,7 +5,7 @@
 //! of them go through [`Connection::wait`], which gives the thread's shared
 //! buffers back before the task sleeps.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -118,37 +118,44 @@ impl<T: Transport, H: Handler> Connection<T, H> {
     }
 
     /// Serves until the end, and says why it came.
-    pub(super) async fn run(mut self) -> CloseReason {
+    ///
+    /// Not an `async fn`: that would hold the connection twice, as what it
+    /// was given and as what it works on, for as long as a client is idle.
+    #[expect(clippy::manual_async_fn, reason = "an async fn is larger, see above")]
+    pub(super) fn run(mut self) -> impl Future<Output = CloseReason> {
+        async move {
+            let reason = self.serve().await;
+            if reason == CloseReason::Upgraded {
+                // In a box, so that none is larger for those that switch.
+                return Box::pin(self.switch()).await;
+            }
+            self.close(reason).await;
+            match self.peer {
+                Some(peer) => log::debug!("connection from {peer} closed: {reason}"),
+                None => log::debug!("connection closed: {reason}"),
+            }
+            reason
+        }
+    }
+
+    /// Answers requests until there is a reason to end.
+    async fn serve(&mut self) -> CloseReason {
         if self.is_proxied()
             // In a box, so that no connection is larger for those that are.
             && let Err(reason) = Box::pin(self.read_proxy_head()).await
         {
-            return self.end(reason).await;
+            return reason;
         }
-        let reason = loop {
+        loop {
             let request = match self.wait(Self::poll_head).await {
                 Ok(request) => request,
-                Err(NoHead::Close(reason)) => break self.say_timeout(reason),
-                Err(NoHead::Refused(error)) => break self.refuse(error),
+                Err(NoHead::Close(reason)) => return self.say_timeout(reason),
+                Err(NoHead::Refused(error)) => return self.refuse(error),
             };
             if let Err(reason) = self.exchange(request).await {
-                break reason;
+                return reason;
             }
-        };
-        if reason == CloseReason::Upgraded {
-            // In a box, so that no connection is larger for those that switch.
-            return Box::pin(self.switch()).await;
         }
-        self.end(reason).await
-    }
-
-    async fn end(mut self, reason: CloseReason) -> CloseReason {
-        self.close(reason).await;
-        match self.peer {
-            Some(peer) => log::debug!("connection from {peer} closed: {reason}"),
-            None => log::debug!("connection closed: {reason}"),
-        }
-        reason
     }
 
     /// Hands the transport over to who has asked for it, and stays in its

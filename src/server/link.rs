@@ -91,7 +91,7 @@ impl Drop for OpenLink {
 
 /// Tells that nobody waits for a response any more.
 ///
-/// Made by [`Request::disconnect`](super::Request::disconnect). It holds
+/// Made by [`Request::on_disconnect`](super::Request::on_disconnect). It holds
 /// neither the request nor the connection.
 #[derive(Clone)]
 pub struct Disconnect(pub(super) Rc<Link>);
@@ -118,7 +118,7 @@ impl Disconnect {
     ///
     /// // Logs what was given up; the handler itself is dropped by then.
     /// async fn handler(request: Request) -> String {
-    ///     let disconnect = request.disconnect();
+    ///     let disconnect = request.on_disconnect();
     ///     let path = request.path().to_owned();
     ///     let watcher = async move {
     ///         disconnect.wait().await;

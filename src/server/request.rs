@@ -187,7 +187,7 @@ impl Request {
     /// A handler needs it for what it has started elsewhere: the handler
     /// itself is dropped when the client leaves, unless
     /// [`cancel_on_disconnect`](super::Config::cancel_on_disconnect) is off.
-    pub fn disconnect(&self) -> Disconnect {
+    pub fn on_disconnect(&self) -> Disconnect {
         Disconnect(Rc::clone(self.link()))
     }
 

@@ -406,11 +406,16 @@ impl Default for Router {
 
 impl Handler for Router {
     async fn handle(&self, request: Request) -> Response {
-        if self.steps.is_empty() {
-            return self.routes.handle(request).await;
+        let answering = if self.steps.is_empty() {
+            self.routes.begin(request)
+        } else {
+            let last: Rc<dyn BoxHandler> = self.routes.clone();
+            Ok(Next::new(&self.steps, last).begin(request))
+        };
+        match answering {
+            Ok(answering) => answering.await,
+            Err(response) => response,
         }
-        let last: Rc<dyn BoxHandler> = self.routes.clone();
-        Next::new(&self.steps, last).run(request).await
     }
 }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::endpoint::allow;
 use super::host::HostPattern;
-use super::middleware::{BoxHandler, Next, Step};
+use super::middleware::{BoxHandler, Next, ResponseFuture, Step};
 use super::pattern::{Pattern, UrlError};
 use super::percent;
 use super::routes::Routes;
@@ -189,12 +189,22 @@ impl Table {
     }
 }
 
-impl Handler for Table {
-    async fn handle(&self, mut request: Request) -> Response {
+impl Table {
+    /// Finds who answers, and has it begin.
+    pub(super) fn begin(&self, mut request: Request) -> Result<ResponseFuture, Response> {
         match self.find(&mut request) {
-            Found::Handler(handler) => handler.call(request).await,
-            Found::Layered(steps, last) => Next::new(&steps, last).run(request).await,
-            Found::Answer(response) => response,
+            Found::Handler(handler) => Ok(handler.call(request)),
+            Found::Layered(steps, last) => Ok(Next::new(&steps, last).begin(request)),
+            Found::Answer(response) => Err(response),
+        }
+    }
+}
+
+impl Handler for Table {
+    async fn handle(&self, request: Request) -> Response {
+        match self.begin(request) {
+            Ok(answering) => answering.await,
+            Err(response) => response,
         }
     }
 }

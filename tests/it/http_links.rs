@@ -19,7 +19,7 @@ fn a_task_that_outlives_its_handler_learns_that_the_client_has_left() {
         Router::new()
             .get("/ping", async |_| "pong")
             .get("/never", async move |request: Request| {
-                let (disconnect, told) = (request.disconnect(), told.clone());
+                let (disconnect, told) = (request.on_disconnect(), told.clone());
                 assert!(!disconnect.has_happened());
                 spawn(async move {
                     disconnect.wait().await;
@@ -42,7 +42,7 @@ fn a_complete_response_is_the_end_too_and_the_next_request_begins_anew() {
     let served = serve(|| {
         let last: Rc<RefCell<Option<Disconnect>>> = Rc::default();
         async move |request: Request| {
-            let now = request.disconnect();
+            let now = request.on_disconnect();
             let before = last.replace(Some(now.clone()));
             if let Some(before) = &before {
                 before.wait().await;
@@ -70,7 +70,7 @@ fn a_handler_may_be_let_finish_for_a_client_that_has_left() {
             "/transfer",
             async move |mut request: Request| {
                 let end = request.body().chunk().await;
-                request.disconnect().wait().await;
+                request.on_disconnect().wait().await;
                 yield_now().await;
                 told.send(format!("{end:?}")).unwrap();
                 "done for nobody"

@@ -32,7 +32,7 @@ pub use compression::{Compression, compression};
 pub use cors::Cors;
 pub use https_redirect::https_redirect;
 pub use next::{Around, Middleware, Next, around};
-pub(in crate::web) use next::{BoxHandler, Step};
+pub(in crate::web) use next::{BoxHandler, ResponseFuture, Step};
 pub use proxy_headers::{ProxyHeaders, proxy_headers};
 pub use request_id::{RequestId, request_id};
 pub use security_headers::SecurityHeaders;

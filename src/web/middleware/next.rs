@@ -136,18 +136,24 @@ impl Next {
     /// # Cancellation
     ///
     /// Dropping the future drops the handler's, wherever it is.
-    pub async fn run(mut self, mut request: Request) -> Response {
+    pub async fn run(self, request: Request) -> Response {
+        self.begin(request).await
+    }
+
+    /// The same, as one pointer: no future that holds it grows by what is
+    /// below.
+    pub(in crate::web) fn begin(mut self, mut request: Request) -> ResponseFuture {
         while let Some(step) = self.steps.get(self.at) {
             self.at += 1;
             match step {
                 Step::Setup(change) => change(&mut request),
                 Step::Around(middleware) => {
                     let middleware = Rc::clone(middleware);
-                    return middleware.call(request, self).await;
+                    return middleware.call(request, self);
                 }
             }
         }
-        self.last.call(request).await
+        self.last.call(request)
     }
 }
 
