@@ -293,9 +293,9 @@ impl Child {
     ///
     /// # tourbillon::Runtime::new()?.block_on(async {
     /// let mut child = Command::new("sleep").arg("600").spawn()?;
-    /// child.signal(Signal::Hangup)?;
+    /// child.signal(Signal::Terminate)?;
     /// let status = child.wait().await?;
-    /// assert_eq!(status.signal(), Some(Signal::Hangup.number()));
+    /// assert_eq!(status.signal(), Some(Signal::Terminate.number()));
     /// # Ok(())
     /// # })
     /// # }
