@@ -41,7 +41,7 @@ mod server;
 mod graceful;
 mod lifespan;
 mod costs;
-mod faults;
+mod crowds;
 mod http_faults;
 mod http_departures;
 mod http_deadlines;

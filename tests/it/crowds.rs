@@ -1,5 +1,5 @@
 //! The server in a process of its own, under clients that are many, slow or rude. Each test prints
-//! what it has measured: `cargo test --test it faults -- --nocapture`.
+//! what it has measured: `cargo test --test it crowds -- --nocapture`.
 
 use std::io::{Read, Write};
 use std::thread;
