@@ -3,37 +3,11 @@
 
 use std::env;
 use std::fs;
-use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use super::example_server::ExampleServer;
-
-/// Runs a program with a text for it to read; nothing where it is not installed.
-fn run(program: &str, package: &str, args: &[&str], input: &[u8]) -> Option<Output> {
-    let child = Command::new(program)
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    let mut child = match child {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            println!("skipped: {program} is not installed (Debian's package {package})");
-            return None;
-        }
-        child => child.unwrap(),
-    };
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_owned();
-    // One that does not read its input closes it.
-    let writer = std::thread::spawn(move || {
-        let _ = stdin.write_all(&input);
-    });
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap();
-    Some(output)
-}
+use crate::support::run_installed;
 
 #[track_caller]
 fn text(output: &Output) -> String {
@@ -45,7 +19,7 @@ fn text(output: &Output) -> String {
 fn curl(args: &[&str], input: &[u8]) -> Option<String> {
     let always = ["--silent", "--show-error", "--include", "--max-time", "20"];
     let args = [&always[..], args].concat();
-    Some(text(&run("curl", "curl", &args, input)?).replace("\r\n", "\n"))
+    Some(text(&run_installed("curl", "curl", &args, input)?).replace("\r\n", "\n"))
 }
 
 /// A folder with one file of a thousand numbered lines, gone when this is.
@@ -194,7 +168,7 @@ fn python_keeps_its_connection() {
     let server = ExampleServer::start(&[]);
     let address = server.address.to_string();
     let args = ["-c", PYTHON, &address];
-    if let Some(output) = run("python3", "python3", &args, b"") {
+    if let Some(output) = run_installed("python3", "python3", &args, b"") {
         assert_eq!(text(&output), "python is content\n");
     }
 }
@@ -232,7 +206,7 @@ const body = "u".repeat(300000);
 fn node_fetches_a_hundred_at_once_and_gives_up() {
     let server = ExampleServer::start(&[]);
     let args = ["-e", NODE, &server.url("")];
-    if let Some(output) = run("node", "nodejs", &args, b"") {
+    if let Some(output) = run_installed("node", "nodejs", &args, b"") {
         assert_eq!(text(&output), "node is content\n");
     }
 }
@@ -241,7 +215,7 @@ fn node_fetches_a_hundred_at_once_and_gives_up() {
 fn wrk_finds_no_fault() {
     let server = ExampleServer::start(&[]);
     let args = ["-t1", "-c64", "-d1s", &server.url("/")];
-    let Some(output) = run("wrk", "wrk", &args, b"") else {
+    let Some(output) = run_installed("wrk", "wrk", &args, b"") else {
         return;
     };
     let said = text(&output);
@@ -259,7 +233,7 @@ fn ab_finds_no_fault() {
     for options in [&["-n2000", "-c50"][..], &["-n20000", "-c50", "-k"]] {
         let url = server.url("/");
         let args = [options, &["-q", &*url]].concat();
-        let Some(output) = run("ab", "apache2-utils", &args, b"") else {
+        let Some(output) = run_installed("ab", "apache2-utils", &args, b"") else {
             return;
         };
         let said = text(&output);

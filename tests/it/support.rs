@@ -1,6 +1,7 @@
 //! What the tests lean on: deadlines, a logger, child processes, examples, raw system calls.
 
 mod built;
+mod installed;
 mod kernel;
 
 use std::any::Any;
@@ -18,6 +19,7 @@ use tourbillon::Runtime;
 use tourbillon::time::ManualClock;
 
 pub(crate) use built::{built, examples, lines_of};
+pub(crate) use installed::run_installed;
 pub(crate) use kernel::*;
 
 /// When a test that hangs is called a failure. Nothing waits for it to pass.

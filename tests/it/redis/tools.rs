@@ -1,37 +1,19 @@
 //! The programs of Redis's own authors, where they are installed.
 
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Client, DEADLINE, Reply, Server, command, simple};
-use crate::support::Dice;
+use crate::support::{Dice, run_installed};
 
 /// Runs a tool, with a text for it to read; nothing where it is not installed.
 fn run(tool: &str, server: &Server, words: &[&str], input: &str) -> Option<Output> {
-    let child = Command::new(tool)
-        .args(["-h", "127.0.0.1", "-p", &server.address.port().to_string()])
-        .args(words)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    let mut child = match child {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            println!("skipped: {tool} is not installed (Debian's package redis-tools)");
-            return None;
-        }
-        child => child.unwrap(),
-    };
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(input.as_bytes())
-        .unwrap();
-    Some(child.wait_with_output().unwrap())
+    let port = server.address.port().to_string();
+    let args = [&["-h", "127.0.0.1", "-p", &*port], words].concat();
+    run_installed(tool, "redis-tools", &args, input.as_bytes())
 }
 
 fn text(bytes: &[u8]) -> &str {
