@@ -157,6 +157,12 @@ impl Sleep {
             .map_or(u64::MAX, |at| self.parts.clock.tick_for(at))
     }
 
+    /// The runtime it belongs to.
+    #[inline]
+    pub(crate) fn parts(&self) -> &Rc<Parts> {
+        &self.parts
+    }
+
     /// The time by the runtime it belongs to.
     pub(super) fn now(&self) -> Instant {
         self.parts.now()

@@ -65,7 +65,7 @@ impl<H: Handler> Server<H> {
         }
         let place = Place::take(Rc::clone(&self.shared), peer, current().now());
         let key = place.key;
-        let connection = Connection::new(stream, place, peer);
+        let connection = Connection::new(stream, place);
         let task = spawn_named("http connection", connection.run());
         if let Some(open) = self.shared.connections.borrow_mut().get_mut(key) {
             open.task = Some(task);

@@ -7,14 +7,12 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::access_log::Ending;
-use super::body_rate::BodyRate;
 use super::close_reason::CloseReason;
 use super::handler::Handler;
 use super::input::Input;
@@ -40,14 +38,12 @@ pub(super) struct Connection<T, H> {
     // For the whole connection.
     pub(super) transport: T,
     pub(super) place: Place<H>,
-    pub(super) peer: Option<SocketAddr>,
     pub(super) protocol: Protocol,
-    pub(super) parts: Rc<Parts>,
     timer: Sleep,
-    /// Runs since the client was seen to have closed its sending side.
-    pub(super) half_closed: Option<Sleep>,
+    /// Runs since the client was seen to have closed its sending side. Boxed,
+    /// since nearly none does.
+    pub(super) half_closed: Option<Box<Sleep>>,
     is_fresh: bool,
-    pub(super) requests: u64,
 
     // Until the task next sleeps.
     pub(super) input: Input,
@@ -58,13 +54,13 @@ pub(super) struct Connection<T, H> {
     waits_for: Wait,
 
     // For the exchange in progress.
-    pub(super) link: OpenLink,
+    /// Some while there is one, and at most until the next is awaited.
+    link: Option<OpenLink>,
     /// Its status, once the head is encoded.
     pub(super) answered_with: Option<Status>,
     /// The client has left, and its handler goes on all the same.
     pub(super) left: Option<CloseReason>,
     pub(super) body: Option<OpenBody>,
-    pub(super) body_rate: BodyRate,
     /// Bytes may come that nobody will read: the close must be a soft one.
     pub(super) lingers: bool,
     /// The transport was told to reset when it is closed.
@@ -90,28 +86,22 @@ enum NoHead {
 }
 
 impl<T: Transport, H: Handler> Connection<T, H> {
-    pub(super) fn new(transport: T, place: Place<H>, peer: Option<SocketAddr>) -> Self {
-        let parts = current();
-        let link = OpenLink::new(Rc::clone(&place.shared.counts));
+    pub(super) fn new(transport: T, place: Place<H>) -> Self {
         Connection {
             transport,
             place,
-            peer,
             protocol: Protocol::new(),
-            timer: Sleep::new(Rc::clone(&parts), None),
-            parts,
+            timer: Sleep::new(current(), None),
             half_closed: None,
             is_fresh: true,
-            requests: 0,
             input: Input::default(),
             output: Output::default(),
             in_a_row: 0,
             waits_for: Wait::Nothing,
-            link,
+            link: None,
             answered_with: None,
             left: None,
             body: None,
-            body_rate: BodyRate::default(),
             lingers: false,
             resets: false,
         }
@@ -130,7 +120,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
                 return Box::pin(self.switch()).await;
             }
             self.close(reason).await;
-            match self.peer {
+            match self.place.peer() {
                 Some(peer) => log::debug!("connection from {peer} closed: {reason}"),
                 None => log::debug!("connection closed: {reason}"),
             }
@@ -165,7 +155,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         if let Err(reason) = self.wait(Self::poll_flush).await {
             return reason;
         }
-        let Some(slot) = self.link.asks().take_upgrade() else {
+        let Some(slot) = self.link().asks().take_upgrade() else {
             log::warn!("a 101 was sent, and nobody had asked for the stream");
             self.close(CloseReason::Upgraded).await;
             return CloseReason::Upgraded;
@@ -183,11 +173,11 @@ impl<T: Transport, H: Handler> Connection<T, H> {
     /// Waits by polling, and gives the shared buffers back before the task
     /// sleeps.
     #[inline]
-    pub(super) async fn wait<R>(
+    pub(super) fn wait<R>(
         &mut self,
         mut poll: impl FnMut(&mut Self, &mut Context<'_>) -> Poll<R>,
-    ) -> R {
-        poll_fn(|cx| {
+    ) -> impl Future<Output = R> {
+        poll_fn(move |cx| {
             let polled = poll(self, cx);
             if polled.is_pending() {
                 self.input.release();
@@ -196,7 +186,6 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             }
             polled
         })
-        .await
     }
 
     fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Request, NoHead>> {
@@ -275,6 +264,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         } else {
             (Wait::Request, config.keep_alive, CloseReason::IdleTimeout)
         };
+        self.give_link_back();
         self.note_waker(cx);
         self.note_waiting(false);
         self.poll_deadline(wait, limit, cx)
@@ -292,7 +282,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
     ) -> Poll<()> {
         if self.waits_for != wait {
             self.waits_for = wait;
-            let deadline = self.parts.now().checked_add(limit);
+            let deadline = self.now().checked_add(limit);
             self.timer.reset_to(deadline);
         }
         Pin::new(&mut self.timer).poll(cx)
@@ -335,7 +325,9 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         if has_moved {
             self.made_progress();
         }
-        self.body_rate.end_wait(self.parts.now());
+        if let Some(body) = &self.body {
+            body.0.rate.borrow_mut().end_wait(self.now());
+        }
         let limit = self.shared().config.write_timeout;
         self.poll_deadline(Wait::Write, limit, cx)
             .map(|()| Err(CloseReason::WriteTimeout))
@@ -343,6 +335,59 @@ impl<T: Transport, H: Handler> Connection<T, H> {
 
     pub(super) fn shared(&self) -> &Rc<Shared<H>> {
         &self.place.shared
+    }
+
+    /// The runtime it lives in.
+    #[inline]
+    pub(super) fn parts(&self) -> &Rc<Parts> {
+        self.timer.parts()
+    }
+
+    /// When this turn of the loop began.
+    #[inline]
+    pub(super) fn now(&self) -> Instant {
+        self.parts().now()
+    }
+
+    /// What this exchange's request is linked by.
+    #[inline]
+    pub(super) fn link(&self) -> &OpenLink {
+        let link = self.link.as_ref();
+        link.expect("an exchange has taken one")
+    }
+
+    /// Takes a link for an exchange, unless there is one from the last.
+    #[inline]
+    pub(super) fn take_link(&mut self) {
+        if self.link.is_none() {
+            let link = self.shared().take_link();
+            let shown = link.share();
+            self.place.note(|open| open.link = Some(shown));
+            self.link = Some(link);
+        }
+    }
+
+    /// Ends the exchange for those who hold the other end.
+    pub(super) fn end_link(&mut self) {
+        if self.link().is_used_up() {
+            drop(self.unlink());
+        } else {
+            self.link().clear();
+        }
+    }
+
+    /// An idle connection needs none.
+    fn give_link_back(&mut self) {
+        if let Some(link) = self.unlink() {
+            self.shared().give_link(link);
+        }
+    }
+
+    fn unlink(&mut self) -> Option<OpenLink> {
+        let link = self.link.take()?;
+        let shown = self.place.note(|open| open.link.take());
+        drop(shown);
+        Some(link)
     }
 
     /// A client whose head is too slow is told; one that is idle is not.
@@ -361,8 +406,8 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             .set(counts.requests_refused.get() + 1);
         self.answer(error.status(), error.message());
         let access_log = &self.shared().config.access_log;
-        if let Some(mut line) = access_log.refused(error.status(), || self.parts.read_clock()) {
-            line.client = self.peer;
+        if let Some(mut line) = access_log.refused(error.status(), || self.parts().read_clock()) {
+            line.client = self.place.peer();
             let end = Ending {
                 bytes: self.protocol.body_sent(),
                 took: Duration::ZERO,
@@ -376,7 +421,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
     /// Encodes a final answer that no handler made.
     fn answer(&mut self, status: Status, text: &'static str) {
         self.lingers = true;
-        let date = self.shared().date(self.parts.now());
+        let date = self.shared().date(self.now());
         let response = Response::plain(status, text);
         let length = response.body().length();
         let out = self.output.buffer();
@@ -399,10 +444,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
 
     /// Tells the server how far this connection is, before it waits.
     pub(super) fn note_waiting(&self, in_request: bool) {
-        self.place.note(|open| {
-            open.is_busy = in_request;
-            open.requests = self.requests;
-        });
+        self.place.note(|open| open.is_busy = in_request);
     }
 
     /// Notes that an exchange has ended, and a deadline for the next begins.

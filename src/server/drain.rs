@@ -168,9 +168,11 @@ fn name(open: &Open, now: Instant) -> String {
     let peer = open
         .peer
         .map_or_else(|| "unknown peer".to_owned(), |peer| peer.to_string());
-    let state = match open.request.since {
-        Some(begun) if open.is_busy => format!("{} for {:.1?}", open.request, since(begun)),
-        _ => "idle".to_owned(),
+    let line = open.link.as_ref().map(|link| link.line.borrow());
+    let line = line.filter(|_| open.is_busy);
+    let state = match line.and_then(|line| Some((line.since?, line))) {
+        Some((begun, line)) => format!("{line} for {:.1?}", since(begun)),
+        None => "idle".to_owned(),
     };
     let (requests, age) = (open.requests, since(open.since));
     format!("{peer}: {state}, request {requests}, open for {age:.1?}")

@@ -5,17 +5,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::Duration;
 
 use super::access_log::{Ending, Entry};
-use super::body_rate::BodyRate;
 use super::close_reason::CloseReason;
 use super::connection::{Connection, Wait};
 use super::handler::Handler;
 use super::request::Request;
 use super::request_body::{BodyError, BodySlot, OpenBody, RequestBody};
 use super::response::Response;
-use super::state::Shared;
+use super::running::Running;
 use super::transport::Transport;
 use super::turn_away::refusal;
 use crate::executor::panic_text;
@@ -29,64 +28,83 @@ pub(super) const UNWANTED_BYTES_MAX: u64 = 64 * 1024;
 
 impl<T: Transport, H: Handler> Connection<T, H> {
     /// Has the request answered. An error says why the connection ends.
-    pub(super) async fn exchange(&mut self, request: Request) -> Result<(), CloseReason> {
-        self.requests += 1;
-        if self.requests >= self.shared().config.requests_per_connection_max {
+    ///
+    /// An idle connection keeps the room for this, too. So what is seldom
+    /// awaited here is boxed, and the rest is in few pieces.
+    pub(super) async fn exchange(&mut self, mut request: Request) -> Result<(), CloseReason> {
+        let mut line = self.begin(&mut request);
+        let answered = self.make_answer(request, line.as_deref_mut()).await;
+        self.note_answered(line, answered.err());
+        answered?;
+        if let Some(body) = self.body.take() {
+            body.0.finish(Err(BodyError::Late));
+            if self.protocol.keeps_alive() && !self.protocol.request_complete() {
+                // The handler's own wait for this body is over.
+                self.made_progress();
+                self.wait(Self::poll_skip_body).await?;
+            }
+        }
+        self.finish()
+    }
+
+    /// Notes that there is a request, and gives it what it comes with.
+    fn begin(&mut self, request: &mut Request) -> Option<Box<Entry>> {
+        self.take_link();
+        let head = request.head();
+        self.link().begin(head, self.now());
+        let (requests, peer) = self.place.note(|open| {
+            open.is_busy = true;
+            open.requests += 1;
+            (open.requests, open.peer)
+        });
+        let config = &self.shared().config;
+        let line = config.access_log.begin(head, || self.parts().read_clock());
+        if requests >= config.requests_per_connection_max {
             self.protocol.close_after_response();
         }
-        let head = request.head();
-        let mut line = self.begin_line(head);
-        let (began, requests) = (self.parts.now(), self.requests);
-        self.place.note(|open| {
-            open.is_busy = true;
-            open.requests = requests;
-            open.request.begin(head.method_text(), head.target(), began);
-        });
         let body = if self.protocol.request_complete() {
             RequestBody::empty()
         } else {
             let slot = Rc::<BodySlot>::default();
             self.body = Some(OpenBody(Rc::clone(&slot)));
-            self.body_rate = BodyRate::default();
             RequestBody::from_slot(slot)
         };
-        let shared = Rc::clone(self.shared());
-        let answered = match self.enter(&shared).await {
-            Ok(Some(running)) => {
-                let answered = match self.handle(request, body, &shared).await {
-                    Ok(response) => self.respond(response, line.as_deref_mut()).await,
-                    Err(reason) => Err(reason),
-                };
-                // What is left of the request is no work of the application's.
-                drop(running);
-                answered
-            }
-            Ok(None) => {
-                drop(body);
-                let refused = refusal(shared.config.retry_after);
-                self.respond(refused, line.as_deref_mut()).await
-            }
-            Err(reason) => Err(reason),
-        };
-        self.note_answered(line, began, answered.err());
-        answered?;
-        self.finish().await
+        let state = self.shared().lifespan_state.borrow().clone();
+        request.arrive(body, peer, state, self.link().share());
+        line
     }
 
-    /// Has the application make the response.
-    async fn handle(
+    /// Has the application make the response, and sends it.
+    async fn make_answer(
         &mut self,
-        mut request: Request,
-        body: RequestBody,
-        shared: &Shared<H>,
-    ) -> Result<Response, CloseReason> {
-        let state = shared.lifespan_state.borrow().clone();
-        request.arrive(body, self.peer, state, self.link.share());
-        // In a block of its own, so that `handle` itself is called when it
-        // is polled, where a panic is caught.
-        let mut handler = pin!(async { shared.app.handle(request).await });
-        self.wait(|connection, cx| connection.poll_handler(handler.as_mut(), cx))
-            .await
+        request: Request,
+        line: Option<&mut Entry>,
+    ) -> Result<(), CloseReason> {
+        let shared = Rc::clone(self.shared());
+        let place = match shared.in_flight.try_enter() {
+            Some(place) => Some(place),
+            None => Box::pin(self.wait_for_place(&shared)).await?,
+        };
+        // Until the response is sent: what is left of the request then is no
+        // work of the application's.
+        let running = place.map(|place| Running::new(&shared, place));
+        let response = if running.is_some() {
+            // In a block of its own, so that `handle` itself is called when
+            // it is polled, where a panic is caught.
+            let mut handler = pin!(async { shared.app.handle(request).await });
+            self.wait(|connection, cx| connection.poll_handler(handler.as_mut(), cx))
+                .await?
+        } else {
+            drop(request);
+            refusal(shared.config.retry_after)
+        };
+        if response.status() == Status::SWITCHING_PROTOCOLS {
+            Box::pin(self.skip_before_switch()).await?;
+        }
+        match self.encode(response, line)? {
+            Some(rest) => Box::pin(self.send_rest(rest)).await,
+            None => Ok(()),
+        }
     }
 
     /// Polls the handler, and does what it waits for.
@@ -121,8 +139,8 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             if self.left.is_some() {
                 return Poll::Pending;
             }
-            if self.link.is_shared() {
-                self.link.asks().note_connection(cx);
+            if self.link().is_shared() {
+                self.link().asks().note_connection(cx);
             }
             // It waits for its body, or for something else. Answers to earlier
             // requests, hints and a 100, must not wait with it.
@@ -137,7 +155,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
                     }
                 },
             };
-            self.link.client_left();
+            self.link().client_left();
             if self.shared().config.cancel_on_disconnect {
                 return Poll::Ready(Err(reason));
             }
@@ -157,7 +175,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
 
     /// Encodes the hints that the handler has asked for.
     fn send_hints(&mut self) {
-        for hints in self.link.asks().take_hints() {
+        for hints in self.link().asks().take_hints() {
             let sent = self.protocol.send_interim(&hints, self.output.buffer());
             if let Err(error) = sent {
                 log::debug!("hints were not sent: {error}");
@@ -174,11 +192,13 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             PeerState::Gone => Poll::Ready(CloseReason::ClientGone),
             PeerState::HalfClosed => {
                 let limit = self.shared().config.half_close_timeout;
-                let deadline = self.half_closed.get_or_insert_with(|| {
-                    let deadline = self.parts.now().checked_add(limit);
-                    Sleep::new(Rc::clone(&self.parts), deadline)
-                });
-                let over = Pin::new(deadline).poll(cx);
+                if self.half_closed.is_none() {
+                    let deadline = self.now().checked_add(limit);
+                    let sleep = Sleep::new(Rc::clone(self.parts()), deadline);
+                    self.half_closed = Some(Box::new(sleep));
+                }
+                let deadline = self.half_closed.as_mut().expect("it was set above");
+                let over = Pin::new(&mut **deadline).poll(cx);
                 over.map(|()| CloseReason::HalfCloseTimeout)
             }
         }
@@ -200,7 +220,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         loop {
             if self.decode_body(&slot) {
                 self.made_progress();
-                self.body_rate.end_wait(self.parts.now());
+                slot.rate.borrow_mut().end_wait(self.now());
                 return Poll::Ready(Ok(()));
             }
             if let Err(reason) = ready!(self.poll_flush(cx)) {
@@ -214,7 +234,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
                     return Poll::Ready(Ok(()));
                 }
                 Poll::Pending => {
-                    let error = ready!(self.poll_body_timeout(cx));
+                    let error = ready!(self.poll_body_timeout(&slot, cx));
                     self.fail_body(&slot, error);
                     return Poll::Ready(Ok(()));
                 }
@@ -224,12 +244,15 @@ impl<T: Transport, H: Handler> Connection<T, H> {
 
     /// Nothing more of a body has come: there is a deadline for the next
     /// read, and one that only bytes push back.
-    fn poll_body_timeout(&mut self, cx: &mut Context<'_>) -> Poll<BodyError> {
+    fn poll_body_timeout(&mut self, slot: &BodySlot, cx: &mut Context<'_>) -> Poll<BodyError> {
         let config = &self.place.shared.config;
         let (min, grace) = (config.body_rate_min, config.body_rate_grace);
-        let now = self.parts.now();
-        self.body_rate.begin_wait(now);
-        let patience = self.body_rate.patience(now, min, grace);
+        let now = self.now();
+        let patience = {
+            let mut rate = slot.rate.borrow_mut();
+            rate.begin_wait(now);
+            rate.patience(now, min, grace)
+        };
         let limit = patience.map_or(config.body_timeout, |time| time.min(config.body_timeout));
         ready!(self.poll_deadline(Wait::Body, limit, cx));
         let is_slow = patience.is_some_and(|time| time.is_zero());
@@ -263,7 +286,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             let needs_more = received.event == Event::NeedMore;
             let mut has_given = false;
             if let Event::Body(range) = received.event {
-                self.body_rate.received(range.len());
+                slot.rate.borrow_mut().received(range.len());
                 slot.give(unread[range].to_vec());
                 has_given = true;
             }
@@ -278,22 +301,13 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         }
     }
 
-    /// Ends the exchange: takes in what is left of the request, if that is
-    /// little, and asks the protocol what comes next.
-    async fn finish(&mut self) -> Result<(), CloseReason> {
-        if let Some(body) = self.body.take() {
-            body.0.finish(Err(BodyError::Late));
-            if self.protocol.keeps_alive() && !self.protocol.request_complete() {
-                // The handler's own wait for this body is over.
-                self.made_progress();
-                self.wait(Self::poll_skip_body).await?;
-            }
-        }
+    /// Ends the exchange, and asks the protocol what comes next.
+    fn finish(&mut self) -> Result<(), CloseReason> {
         self.lingers = !self.protocol.request_complete() || !self.input.is_empty();
         self.note_exchange_ended();
         let next = self.protocol.finish_exchange();
         if next != Next::Upgrade {
-            self.link.finish();
+            self.end_link();
         }
         match next {
             Next::KeepAlive => Ok(()),
@@ -355,31 +369,24 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         }
     }
 
-    fn begin_line(&self, head: &RequestHead) -> Option<Box<Entry>> {
-        let now = || self.parts.read_clock();
-        self.shared().config.access_log.begin(head, now)
-    }
-
     /// Counts and logs a response that has ended, or why there is none.
-    fn note_answered(
-        &mut self,
-        line: Option<Box<Entry>>,
-        began: Instant,
-        cut_off: Option<CloseReason>,
-    ) {
+    fn note_answered(&mut self, line: Option<Box<Entry>>, cut_off: Option<CloseReason>) {
         let bytes = self.protocol.body_sent();
         if let Some(status) = self.answered_with.take() {
-            let took = self.parts.now().saturating_duration_since(began);
+            let began = self.link().began();
+            let took = began.map_or(Duration::ZERO, |began| {
+                self.now().saturating_duration_since(began)
+            });
             let metrics = &self.shared().counts.metrics;
             metrics.count(status, cut_off.is_none(), bytes, took);
         }
         if let Some(mut line) = line {
-            line.client = self.link.client().or(self.peer);
-            line.route = self.link.route();
+            line.client = self.link().client().or(self.place.peer());
+            line.route = self.link().route();
             let end = Ending {
                 bytes,
                 took: self
-                    .parts
+                    .parts()
                     .read_clock()
                     .saturating_duration_since(line.began),
                 reason: cut_off.map(|reason| reason.to_string()),

@@ -2,16 +2,19 @@
 //!
 //! The connection drives the handler and learns first that the client has
 //! gone; the handler, and tasks that outlive it, learn it here. A link serves
-//! one exchange after the other, unless somebody still holds it: then what
-//! they hold is over, and the next request gets a new one.
+//! one exchange after the other, of whatever connection, unless somebody
+//! still holds it: then what they hold is over, and it is not used again.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::Instant;
 
 use super::asks::Asks;
+use super::request_line::RequestLine;
 use super::state::ServerState;
+use crate::http::RequestHead;
 use crate::sync::Event;
 
 /// Between a connection and the request in progress.
@@ -25,7 +28,13 @@ pub(super) struct Link {
     /// The pattern of the route that was found.
     pub(super) route: RefCell<Option<Rc<str>>>,
     pub(super) asks: Asks,
+    /// What was asked for, and when.
+    pub(super) line: RefCell<RequestLine>,
 }
+
+/// Who holds a link before any request does: its connection, and the
+/// connection's entry in the list of those that are open.
+const OWN_HOLDERS: usize = 2;
 
 /// The connection's end of a link. However the exchange ends, whoever waits
 /// for that is told.
@@ -39,6 +48,7 @@ impl OpenLink {
             client: Cell::default(),
             route: RefCell::default(),
             asks: Asks::default(),
+            line: RefCell::default(),
         }))
     }
 
@@ -53,8 +63,15 @@ impl OpenLink {
     }
 
     /// Whether a request, or what came of one, still holds the other end.
+    #[inline]
     pub(super) fn is_shared(&self) -> bool {
-        Rc::strong_count(&self.0) > 1
+        Rc::strong_count(&self.0) > OWN_HOLDERS
+    }
+
+    /// Whether it can serve no further exchange.
+    #[inline]
+    pub(super) fn is_used_up(&self) -> bool {
+        self.is_shared() || self.0.over.is_set()
     }
 
     /// Says that the client has gone.
@@ -62,15 +79,25 @@ impl OpenLink {
         self.0.over.set();
     }
 
-    /// Ends the exchange.
-    pub(super) fn finish(&mut self) {
-        if self.is_shared() || self.0.over.is_set() {
-            *self = OpenLink::new(Rc::clone(&self.0.server));
-        } else {
-            self.0.client.set(None);
-            self.0.route.take();
-            self.0.asks.clear();
-        }
+    /// Makes it fit for another exchange.
+    #[inline]
+    pub(super) fn clear(&self) {
+        self.0.client.set(None);
+        self.0.route.take();
+        self.0.asks.clear();
+    }
+
+    /// Notes what is asked for.
+    #[inline]
+    pub(super) fn begin(&self, head: &RequestHead, now: Instant) {
+        let mut line = self.0.line.borrow_mut();
+        line.begin(head.method_text(), head.target(), now);
+    }
+
+    /// When that was.
+    #[inline]
+    pub(super) fn began(&self) -> Option<Instant> {
+        self.0.line.borrow().since
     }
 
     pub(super) fn client(&self) -> Option<SocketAddr> {

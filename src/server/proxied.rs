@@ -15,14 +15,16 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         let trusted = &self.shared().config.proxy_protocol;
         trusted
             .as_ref()
-            .is_some_and(|peers| peers.trusts_peer(self.peer))
+            .is_some_and(|peers| peers.trusts_peer(self.place.peer()))
     }
 
     /// Reads what it says, and takes the client it names for the peer. One
     /// that looks whether the server lives names none, and stays the peer.
     pub(super) async fn read_proxy_head(&mut self) -> Result<(), CloseReason> {
         let source = self.wait(Self::poll_proxy_head).await?;
-        self.peer = source.or(self.peer);
+        if source.is_some() {
+            self.place.note(|open| open.peer = source);
+        }
         self.made_progress();
         Ok(())
     }

@@ -12,11 +12,16 @@ use std::io;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use super::body_rate::BodyRate;
 use crate::http::{ProtocolError, Status};
 
 /// What lies between a connection and the reader of its request's body.
 #[derive(Default)]
-pub(super) struct BodySlot(RefCell<Between>);
+pub(super) struct BodySlot {
+    between: RefCell<Between>,
+    /// The connection's own: how fast the body comes.
+    pub(super) rate: RefCell<BodyRate>,
+}
 
 #[derive(Default)]
 struct Between {
@@ -34,26 +39,26 @@ struct Between {
 impl BodySlot {
     /// Says whether the connection polls its handler from here on.
     pub(super) fn set_inside(&self, is_inside: bool) {
-        self.0.borrow_mut().is_inside = is_inside;
+        self.between.borrow_mut().is_inside = is_inside;
     }
 
     /// Whether the reader waits. Remembers whom to wake when it does later.
     pub(super) fn is_wanted(&self, cx: &Context<'_>) -> bool {
         let is_known = |waker: &Waker| waker.will_wake(cx.waker());
-        let known = self.0.borrow().connection.as_ref().map(is_known);
+        let known = self.between.borrow().connection.as_ref().map(is_known);
         if known != Some(true) {
             // It may be foreign: nothing is borrowed while it is cloned.
             let waker = cx.waker().clone();
-            let replaced = self.0.borrow_mut().connection.replace(waker);
+            let replaced = self.between.borrow_mut().connection.replace(waker);
             drop(replaced);
         }
-        let between = self.0.borrow();
+        let between = self.between.borrow();
         between.wanted && between.end.is_none()
     }
 
     /// What there is for the reader: a piece, or the end.
     fn find(&self) -> Option<Result<Option<Vec<u8>>, BodyError>> {
-        let mut between = self.0.borrow_mut();
+        let mut between = self.between.borrow_mut();
         match between.piece.take() {
             Some(piece) => Some(Ok(Some(piece))),
             None => between.end.map(|end| end.map(|()| None)),
@@ -65,7 +70,7 @@ impl BodySlot {
     /// had its turn before the reader, in the same task.
     fn want(&self, cx: &Context<'_>) {
         let waker = cx.waker().clone();
-        let mut between = self.0.borrow_mut();
+        let mut between = self.between.borrow_mut();
         between.wanted = true;
         between.reads_inside = between.is_inside;
         let replaced = between.reader.replace(waker);
@@ -73,21 +78,21 @@ impl BodySlot {
         drop(between);
         drop(replaced);
         if !is_told {
-            let connection = self.0.borrow_mut().connection.take();
+            let connection = self.between.borrow_mut().connection.take();
             connection.into_iter().for_each(Waker::wake);
         }
     }
 
     /// Hands over a piece of the body.
     pub(super) fn give(&self, piece: Vec<u8>) {
-        let mut between = self.0.borrow_mut();
+        let mut between = self.between.borrow_mut();
         between.piece = Some(piece);
         answer(between);
     }
 
     /// Says how the body ended. The first end stays.
     pub(super) fn finish(&self, end: Result<(), BodyError>) {
-        let mut between = self.0.borrow_mut();
+        let mut between = self.between.borrow_mut();
         between.end.get_or_insert(end);
         answer(between);
     }

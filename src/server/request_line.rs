@@ -8,6 +8,7 @@ const KEPT_BYTES: usize = 71;
 
 /// The beginning of a request's first line, and when it came. It is written
 /// for every request, so it allocates nothing.
+#[derive(Debug)]
 pub(super) struct RequestLine {
     text: [u8; KEPT_BYTES],
     len: u8,

@@ -18,12 +18,13 @@ use crate::executor::panic_text;
 use crate::http::{self, Headers, Status};
 
 impl<T: Transport, H: Handler> Connection<T, H> {
-    /// Encodes the response, and writes what is too large to gather.
-    pub(super) async fn respond(
+    /// Encodes the response. What is too large to be gathered, or is made
+    /// while it is sent, is left for [`send_rest`](Self::send_rest).
+    pub(super) fn encode(
         &mut self,
         mut response: Response,
         line: Option<&mut Entry>,
-    ) -> Result<(), CloseReason> {
+    ) -> Result<Option<Kind>, CloseReason> {
         let body = response.take_body();
         let length = body.length();
         let mut body = body.0;
@@ -32,14 +33,11 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             // not count as its reader below.
             body = Kind::Empty;
         }
-        if response.status() == Status::SWITCHING_PROTOCOLS {
-            self.skip_before_switch().await?;
-        }
         if self.shared().counts.is_draining() || !self.can_skip_body() {
             self.protocol.close_after_response();
         }
         self.invite_body_of_a_stream();
-        let date = self.shared().date(self.parts.now());
+        let date = self.shared().date(self.now());
         let out = self.output.buffer();
         if let Err(error) = self
             .protocol
@@ -61,7 +59,6 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             access_log.see_response(line, &response.parts().head);
         }
         drop(response);
-        let mut trailers = Headers::new();
         match body {
             Kind::Empty => {}
             Kind::Bytes(bytes) if bytes.len() <= FLAT_BYTES_MAX => {
@@ -70,17 +67,32 @@ impl<T: Transport, H: Handler> Connection<T, H> {
                     .send_body(&bytes, out)
                     .map_err(|_| unfinished())?;
             }
+            rest => return Ok(Some(rest)),
+        }
+        self.end_body(&Headers::new())?;
+        Ok(None)
+    }
+
+    /// Sends the body of a response whose head is encoded.
+    pub(super) async fn send_rest(&mut self, rest: Kind) -> Result<(), CloseReason> {
+        let mut trailers = Headers::new();
+        match rest {
+            Kind::Empty => {}
             Kind::Bytes(bytes) => self.send_large(&bytes).await?,
-            // On the heap, so that connections that send none are no larger.
-            Kind::File(part) => Box::pin(self.send_file(part)).await?,
+            Kind::File(part) => self.send_file(part).await?,
             Kind::Stream(stream) => trailers = self.send_stream(stream).await?,
         }
+        self.end_body(&trailers)
+    }
+
+    /// Encodes what comes behind a body.
+    fn end_body(&mut self, trailers: &Headers) -> Result<(), CloseReason> {
         let out = self.output.buffer();
-        if let Err(error) = self.protocol.send_trailers(&trailers, out) {
+        let sent = self.protocol.send_trailers(trailers, out);
+        sent.map_err(|error| {
             log::error!("a response was cut off: {error}");
-            return Err(unfinished());
-        }
-        Ok(())
+            unfinished()
+        })
     }
 
     /// Whoever makes the response may read the request meanwhile: the client

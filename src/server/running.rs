@@ -22,7 +22,7 @@ pub(super) struct Running<'a, H> {
 
 impl<'a, H> Running<'a, H> {
     #[inline]
-    fn new(shared: &'a Shared<H>, place: SemaphorePermit<'a>) -> Self {
+    pub(super) fn new(shared: &'a Shared<H>, place: SemaphorePermit<'a>) -> Self {
         let counts = &shared.counts;
         counts.requests_total.set(counts.requests_total.get() + 1);
         counts
@@ -61,25 +61,20 @@ fn tell_of_room<H>(shared: &Shared<H>) {
 }
 
 impl<T: Transport, H: Handler> Connection<T, H> {
-    /// Takes a place for the request, at once if there is one. `None` if it
-    /// is to be refused.
-    #[inline]
-    pub(super) async fn enter<'a>(
+    /// Waits for a place for the request, if the policy has it wait. `None`
+    /// if it is to be refused.
+    pub(super) async fn wait_for_place<'a>(
         &mut self,
         shared: &'a Shared<H>,
-    ) -> Result<Option<Running<'a, H>>, CloseReason> {
-        let place = match shared.in_flight.try_enter() {
-            Some(place) => Some(place),
-            None => match shared.in_flight.line_up() {
-                // Boxed: a connection needs the room for this only now.
-                Some(line) => Box::pin(self.wait_in_line(shared, line)).await?,
-                None => None,
-            },
+    ) -> Result<Option<SemaphorePermit<'a>>, CloseReason> {
+        let place = match shared.in_flight.line_up() {
+            Some(line) => self.wait_in_line(shared, line).await?,
+            None => None,
         };
         if place.is_none() {
-            shared.in_flight.refuse(self.parts.now());
+            shared.in_flight.refuse(self.now());
         }
-        Ok(place.map(|place| Running::new(shared, place)))
+        Ok(place)
     }
 
     /// Waits for its turn, for as long as the client does. `None` if that
@@ -93,9 +88,9 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         // not taken goes back first.
         let _teller = TellOfRoom(shared);
         let mut line = line;
-        let now = self.parts.now();
+        let now = self.now();
         let deadline = line.wait_max.and_then(|limit| now.checked_add(limit));
-        let mut late = pin!(Sleep::new(Rc::clone(&self.parts), deadline));
+        let mut late = pin!(Sleep::new(Rc::clone(self.parts()), deadline));
         self.wait(|connection, cx| {
             if let Poll::Ready(Ok(place)) = Pin::new(&mut line.turn).poll(cx) {
                 return Poll::Ready(Ok(Some(place)));

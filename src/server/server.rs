@@ -282,7 +282,7 @@ impl<H: Handler> Server<H> {
         let shared = Rc::clone(&self.shared);
         let place = Place::take(Rc::clone(&shared), peer, current().now());
         let key = place.key;
-        let connection = Connection::new(transport, place, peer);
+        let connection = Connection::new(transport, place);
         async move {
             let mut running = pin!(connection.run());
             poll_fn(|cx| {

@@ -13,11 +13,14 @@ use slab::Slab;
 use super::close_reason::CloseReason;
 use super::config::Config;
 use super::in_flight::InFlight;
+use super::link::{Link, OpenLink};
 use super::metrics::{BOUNDS_MS, Metrics};
-use super::request_line::RequestLine;
 use crate::executor::JoinHandle;
 use crate::http::http_date;
 use crate::sync::Event;
+
+/// How many links wait to be used again.
+const LINKS_KEPT_MAX: usize = 64;
 
 /// What a server counts, from its start to now.
 #[derive(Debug, Default)]
@@ -172,6 +175,8 @@ pub(super) struct Shared<H> {
     pub(super) connections: RefCell<Slab<Open>>,
     /// Whoever waits for the number of connections, or of requests, to fall.
     pub(super) watcher: RefCell<Option<Waker>>,
+    /// Links that no exchange uses.
+    links: RefCell<Vec<OpenLink>>,
     /// What is open still is to end at once.
     pub(super) is_cut_off: Cell<bool>,
     date: Cell<Date>,
@@ -186,7 +191,8 @@ pub(super) struct Open {
     pub(super) task: Option<JoinHandle<CloseReason>>,
     pub(super) requests: u64,
     pub(super) is_busy: bool,
-    pub(super) request: RequestLine,
+    /// Of the exchange in progress.
+    pub(super) link: Option<Rc<Link>>,
 }
 
 /// The `date` field, made once a second.
@@ -208,6 +214,7 @@ impl<H> Shared<H> {
             lifespan_state: RefCell::default(),
             connections: RefCell::default(),
             watcher: RefCell::default(),
+            links: RefCell::default(),
             is_cut_off: Cell::default(),
             date: Cell::new(Date {
                 text: http_date(0),
@@ -236,6 +243,26 @@ impl<H> Shared<H> {
         let until = now.checked_add(Duration::from_secs(1) - into_second);
         self.date.set(Date { text, until });
         text
+    }
+
+    /// A link for an exchange.
+    #[inline]
+    pub(super) fn take_link(&self) -> OpenLink {
+        let link = self.links.borrow_mut().pop();
+        link.unwrap_or_else(|| OpenLink::new(Rc::clone(&self.counts)))
+    }
+
+    /// Keeps one for later, if it is as good as new.
+    #[inline]
+    pub(super) fn give_link(&self, link: OpenLink) {
+        let mut links = self.links.borrow_mut();
+        if links.len() < LINKS_KEPT_MAX && !link.is_used_up() {
+            links.push(link);
+            return;
+        }
+        drop(links);
+        // With nothing borrowed: somebody may be told.
+        drop(link);
     }
 
     /// Wakes whoever waits for the number of connections, or of requests, to
@@ -293,7 +320,7 @@ impl<H> Place<H> {
             task: None,
             requests: 0,
             is_busy: false,
-            request: RequestLine::default(),
+            link: None,
         };
         let key = shared.connections.borrow_mut().insert(open);
         let counts = &shared.counts;
@@ -307,8 +334,15 @@ impl<H> Place<H> {
     }
 
     /// Notes what the server should know of this connection.
-    pub(super) fn note(&self, what: impl FnOnce(&mut Open)) {
-        what(&mut self.shared.connections.borrow_mut()[self.key]);
+    #[inline]
+    pub(super) fn note<R>(&self, what: impl FnOnce(&mut Open) -> R) -> R {
+        what(&mut self.shared.connections.borrow_mut()[self.key])
+    }
+
+    /// Where the connection comes from.
+    #[inline]
+    pub(super) fn peer(&self) -> Option<SocketAddr> {
+        self.shared.connections.borrow()[self.key].peer
     }
 }
 
