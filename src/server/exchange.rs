@@ -81,13 +81,12 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         line: Option<&mut Entry>,
     ) -> Result<(), CloseReason> {
         let shared = Rc::clone(self.shared());
-        let place = match shared.in_flight.try_enter() {
-            Some(place) => Some(place),
-            None => Box::pin(self.wait_for_place(&shared)).await?,
-        };
         // Until the response is sent: what is left of the request then is no
         // work of the application's.
-        let running = place.map(|place| Running::new(&shared, place));
+        let running = match shared.in_flight.try_enter() {
+            Some(place) => Some(Running::new(&shared, place)),
+            None => Box::pin(self.wait_for_place(&shared)).await?,
+        };
         let response = if running.is_some() {
             // In a block of its own, so that `handle` itself is called when
             // it is polled, where a panic is caught.

@@ -13,19 +13,20 @@ use super::transport::Transport;
 /// copies what is left, as a rule nothing, and gives the buffer back.
 #[derive(Default)]
 pub(super) struct Input {
-    scratch: Option<Box<[u8]>>,
+    /// A scratch buffer or a larger one, or a copy of what was left. The
+    /// last has no room behind what is unread, and is smaller: one that is
+    /// not does as a buffer.
+    bytes: Option<Box<[u8]>>,
     start: usize,
     end: usize,
-    /// What was left when the scratch buffer was given back.
-    tail: Vec<u8>,
 }
 
 impl Input {
     #[inline]
     pub(super) fn unread(&self) -> &[u8] {
-        match &self.scratch {
-            Some(scratch) => &scratch[self.start..self.end],
-            None => &self.tail[self.start..],
+        match &self.bytes {
+            Some(bytes) => &bytes[self.start..self.end],
+            None => &[],
         }
     }
 
@@ -54,69 +55,69 @@ impl Input {
         max: usize,
     ) -> Poll<io::Result<usize>> {
         self.make_room();
-        let scratch = self.scratch.as_mut().expect("make_room has taken one");
-        let room = (scratch.len() - self.end).min(max);
-        let count = ready!(transport.poll_read(cx, &mut scratch[self.end..self.end + room]))?;
+        let bytes = self.bytes.as_mut().expect("make_room has taken some");
+        let room = (bytes.len() - self.end).min(max);
+        let count = ready!(transport.poll_read(cx, &mut bytes[self.end..self.end + room]))?;
         self.end += count;
         Poll::Ready(Ok(count))
     }
 
-    /// Has the bytes at the start of a scratch buffer, with room behind.
+    /// Has the unread bytes at the start of a buffer, with room behind.
     fn make_room(&mut self) {
-        if self.unread().len() >= SCRATCH_BYTES {
-            self.move_to_larger();
-        }
-        match &mut self.scratch {
-            Some(scratch) => {
+        let left = self.unread().len();
+        match &mut self.bytes {
+            Some(bytes) if left < SCRATCH_BYTES && bytes.len() >= SCRATCH_BYTES => {
                 if self.start > 0 {
-                    scratch.copy_within(self.start..self.end, 0);
-                    self.end -= self.start;
-                    self.start = 0;
+                    bytes.copy_within(self.start..self.end, 0);
                 }
             }
-            None => {
-                let mut scratch = pool::take_scratch();
-                let left = self.tail.len() - self.start;
-                scratch[..left].copy_from_slice(&self.tail[self.start..]);
-                self.tail = Vec::new();
-                (self.start, self.end) = (0, left);
-                self.scratch = Some(scratch);
-            }
+            None => self.bytes = Some(pool::take_scratch()),
+            Some(_) => self.move_to_another(left),
         }
+        (self.start, self.end) = (0, left);
     }
 
     /// A head may be longer than a scratch buffer, if a limit says so. It
     /// then lies in a buffer of its own, which is freed after use.
     #[cold]
-    fn move_to_larger(&mut self) {
-        let left = self.unread().len();
-        let mut larger = vec![0; left * 2].into_boxed_slice();
-        larger[..left].copy_from_slice(self.unread());
-        (self.start, self.end) = (0, left);
-        self.tail = Vec::new();
-        if let Some(scratch) = self.scratch.replace(larger) {
-            pool::give_scratch(scratch);
+    fn move_to_another(&mut self, left: usize) {
+        let mut bytes = match left < SCRATCH_BYTES {
+            true => pool::take_scratch(),
+            false => vec![0; left * 2].into_boxed_slice(),
+        };
+        bytes[..left].copy_from_slice(self.unread());
+        self.replace(Some(bytes));
+    }
+
+    fn replace(&mut self, bytes: Option<Box<[u8]>>) {
+        if let Some(before) = std::mem::replace(&mut self.bytes, bytes) {
+            // Kept if it is a scratch buffer.
+            pool::give_scratch(before);
         }
     }
 
     /// Gives the shared buffer back. To be called before the task waits.
     #[inline]
     pub(super) fn release(&mut self) {
-        if let Some(scratch) = self.scratch.take() {
-            self.tail.extend_from_slice(&scratch[self.start..self.end]);
-            pool::give_scratch(scratch);
-            (self.start, self.end) = (0, 0);
-        } else if self.start == self.tail.len() {
-            self.tail = Vec::new();
-            self.start = 0;
+        let Some(bytes) = &self.bytes else {
+            return;
+        };
+        if self.start == self.end {
+            self.end = 0;
+            self.replace(None);
+        } else if bytes.len() >= SCRATCH_BYTES {
+            let left = Box::from(&bytes[self.start..self.end]);
+            self.end -= self.start;
+            self.replace(Some(left));
+        } else {
+            return;
         }
+        self.start = 0;
     }
 }
 
 impl Drop for Input {
     fn drop(&mut self) {
-        if let Some(scratch) = self.scratch.take() {
-            pool::give_scratch(scratch);
-        }
+        self.replace(None);
     }
 }

@@ -66,7 +66,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
     pub(super) async fn wait_for_place<'a>(
         &mut self,
         shared: &'a Shared<H>,
-    ) -> Result<Option<SemaphorePermit<'a>>, CloseReason> {
+    ) -> Result<Option<Running<'a, H>>, CloseReason> {
         let place = match shared.in_flight.line_up() {
             Some(line) => self.wait_in_line(shared, line).await?,
             None => None,
@@ -74,7 +74,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         if place.is_none() {
             shared.in_flight.refuse(self.now());
         }
-        Ok(place)
+        Ok(place.map(|place| Running::new(shared, place)))
     }
 
     /// Waits for its turn, for as long as the client does. `None` if that

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::future::{Future, ready};
 use std::rc::Rc;
 
 use super::endpoint::allow;
@@ -191,20 +192,17 @@ impl Table {
 
 impl Table {
     /// Finds who answers, and has it begin.
-    pub(super) fn begin(&self, mut request: Request) -> Result<ResponseFuture, Response> {
+    pub(super) fn begin(&self, mut request: Request) -> ResponseFuture {
         match self.find(&mut request) {
-            Found::Handler(handler) => Ok(handler.call(request)),
-            Found::Layered(steps, last) => Ok(Next::new(&steps, last).begin(request)),
-            Found::Answer(response) => Err(response),
+            Found::Handler(handler) => handler.call(request),
+            Found::Layered(steps, last) => Next::new(&steps, last).begin(request),
+            Found::Answer(response) => Box::pin(ready(response)),
         }
     }
 }
 
 impl Handler for Table {
-    async fn handle(&self, request: Request) -> Response {
-        match self.begin(request) {
-            Ok(answering) => answering.await,
-            Err(response) => response,
-        }
+    fn handle(&self, request: Request) -> impl Future<Output = Response> {
+        self.begin(request)
     }
 }

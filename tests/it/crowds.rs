@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::server_child::Child;
 use super::server_support::{Client, DEADLINE, MIB, PING};
+use super::support::raise_descriptor_limit;
 
 const GATED: &str = "GET /gated HTTP/1.1\r\nhost: a\r\n\r\n";
 const FLOOD: &str = "GET /flood HTTP/1.1\r\nhost: a\r\n\r\n";
@@ -171,11 +172,16 @@ fn two_hundred_thousand_requests_leave_nothing_behind() {
         }
     };
     run(20);
-    let (before, since) = (child.ask("/rss"), Instant::now());
-    run(180);
-    let (grown, took) = (child.ask("/rss").saturating_sub(before), since.elapsed());
-    println!("180,000 keep-alive requests after 20,000: {took:?}, RSS +{grown} KiB");
-    assert!(grown <= 1024, "grew by {grown} KiB");
+    let before = child.ask("/rss");
+    run(90);
+    let half = child.ask("/rss");
+    run(90);
+    let grown = child.ask("/rss").saturating_sub(half);
+    println!(
+        "200,000 keep-alive requests: RSS {before} KiB after 20,000, {half} KiB after 110,000, \
+         then +{grown} KiB"
+    );
+    assert!(grown <= 128, "grew by {grown} KiB");
 }
 
 #[test]
@@ -200,6 +206,30 @@ fn a_thousand_pipelined_requests_in_one_write_are_answered_in_order() {
         batch.len()
     );
     client.settle();
+}
+
+#[test]
+fn an_idle_connection_takes_less_than_a_kibibyte() {
+    // Between two powers of two, where nothing that doubles does so.
+    const BEFORE: usize = 2100;
+    const COUNT: usize = 1500;
+    raise_descriptor_limit();
+    let child = Child::start("");
+    let mut good = child.connect();
+    let mut idle: Vec<Client> = Vec::with_capacity(BEFORE + COUNT);
+    let connect = || {
+        let mut client = child.connect();
+        client.settle();
+        client
+    };
+    idle.extend((0..BEFORE).map(|_| connect()));
+    let before = ask(&mut good, "/anon");
+    idle.extend((0..COUNT).map(|_| connect()));
+    let grown = ask(&mut good, "/anon").saturating_sub(before);
+    assert_eq!(ask(&mut good, "/open"), (BEFORE + COUNT + 1) as u64);
+    let each = grown * 1024 / COUNT as u64;
+    println!("{COUNT} idle keep-alive connections: RSS +{each} bytes each");
+    assert!(each < 1024, "{each} bytes each");
 }
 
 #[test]

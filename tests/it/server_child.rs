@@ -233,6 +233,7 @@ fn app(state: Rc<std::cell::OnceCell<Rc<ServerState>>>) -> Router {
         })
         .get("/cpu", async |_| cpu_micros().to_string())
         .get("/rss", async |_| kib_of("VmRSS:").to_string())
+        .get("/anon", async |_| kib_of("RssAnon:").to_string())
         .get("/data", async |_| kib_of("VmData:").to_string())
         .get("/open", {
             let state = Rc::clone(&state);

@@ -50,6 +50,18 @@ pub(crate) fn limit_descriptors(count: u64) {
     }
 }
 
+/// Lets this process have as many descriptors open as it may.
+#[allow(unsafe_code)]
+pub(crate) fn raise_descriptor_limit() {
+    // SAFETY: both calls take a pointer to one live rlimit.
+    unsafe {
+        let mut limit = std::mem::zeroed::<libc::rlimit>();
+        assert_eq!(libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit), 0);
+        limit.rlim_cur = limit.rlim_max;
+        assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &limit), 0);
+    }
+}
+
 /// Gives SIGPIPE back its default, which kills: what a host not written in Rust has.
 #[allow(unsafe_code)]
 pub(crate) fn default_sigpipe() {
