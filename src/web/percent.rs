@@ -27,24 +27,50 @@ pub(super) fn decode_form(text: &[u8]) -> Cow<'_, str> {
     Cow::Owned(decode_bytes(&spaced))
 }
 
+/// Decodes `%41` and its like; `None` if something follows a percent sign
+/// that is no two digits.
+pub(super) fn decode_exactly(text: &[u8]) -> Option<Vec<u8>> {
+    let mut decoded = Vec::with_capacity(text.len());
+    decode_some(text, &mut decoded)
+        .is_empty()
+        .then_some(decoded)
+}
+
 fn decode_bytes(bytes: &[u8]) -> String {
     let mut decoded = Vec::with_capacity(bytes.len());
-    let mut rest = bytes;
-    while let Some((&first, after)) = rest.split_first() {
-        rest = after;
-        let escaped = match (first, after) {
-            (b'%', [high, low, beyond @ ..]) => hex(*high).zip(hex(*low)).map(|digits| {
-                rest = beyond;
-                digits.0 << 4 | digits.1
-            }),
-            _ => None,
-        };
-        decoded.push(escaped.unwrap_or(first));
+    let mut rest = decode_some(bytes, &mut decoded);
+    while let Some((&percent, after)) = rest.split_first() {
+        decoded.push(percent);
+        rest = decode_some(after, &mut decoded);
     }
     match String::from_utf8(decoded) {
         Ok(text) => text,
         Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
     }
+}
+
+/// Decodes up to the first percent sign that begins no escape, and returns
+/// what is left from there.
+fn decode_some<'b>(bytes: &'b [u8], decoded: &mut Vec<u8>) -> &'b [u8] {
+    let mut rest = bytes;
+    while let Some((&first, after)) = rest.split_first() {
+        let escaped = match (first, after) {
+            (b'%', [high, low, ..]) => hex(*high).zip(hex(*low)),
+            _ => None,
+        };
+        match escaped {
+            Some((high, low)) => {
+                decoded.push(high << 4 | low);
+                rest = &after[2..];
+            }
+            None if first == b'%' => break,
+            None => {
+                decoded.push(first);
+                rest = after;
+            }
+        }
+    }
+    rest
 }
 
 fn hex(digit: u8) -> Option<u8> {
@@ -119,6 +145,22 @@ mod tests {
             ("a+b", "a+b"),
         ] {
             assert_eq!(decode(text), decoded, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_escape_is_refused_where_it_is_not_left() {
+        for text in ["%", "%4", "a%", "%zz%41", "%4z", "%+1", "%%41", "%41%"] {
+            assert_eq!(decode_exactly(text.as_bytes()), None, "{text}");
+        }
+        for (text, bytes) in [
+            ("", &b""[..]),
+            ("a+b", b"a+b"),
+            ("%41%62%2f", b"Ab/"),
+            ("%2541", b"%41"),
+            ("%FF%00", b"\xff\0"),
+        ] {
+            assert_eq!(decode_exactly(text.as_bytes()).as_deref(), Some(bytes));
         }
     }
 

@@ -35,7 +35,7 @@ pub(super) fn clean(raw: &str, shown: bool) -> Option<Clean> {
         return Some(Clean { path, is_directory });
     }
     for segment in segments.split('/') {
-        let name = decode(segment)?;
+        let name = percent::decode_exactly(segment.as_bytes())?;
         let is_drive = matches!(name[..], [letter, b':', ..] if letter.is_ascii_alphabetic());
         let is_hidden = name.starts_with(b".") && !shown;
         let leads_away = |byte: &u8| matches!(byte, b'/' | b'\\' | 0..=0x1f | 0x7f);
@@ -68,23 +68,6 @@ pub(super) fn raw_tail<'p>(path: &'p str, decoded: &str) -> Option<&'p str> {
     None
 }
 
-/// Decodes `%41` and its like; `None` if something follows a percent sign
-/// that is no two digits.
-fn decode(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = text.bytes();
-    let mut decoded = Vec::with_capacity(text.len());
-    while let Some(byte) = bytes.next() {
-        decoded.push(match byte {
-            b'%' => {
-                let mut digit = || char::from(bytes.next()?).to_digit(16);
-                (digit()? * 16 + digit()?) as u8
-            }
-            byte => byte,
-        });
-    }
-    Some(decoded)
-}
-
 /// Where a directory is that was asked for without its slash. Never another
 /// host: a location that begins with two slashes would name one.
 pub(super) fn with_slash(path: &str, query: Option<&str>) -> String {
@@ -97,6 +80,6 @@ pub(super) fn with_slash(path: &str, query: Option<&str>) -> String {
 
 /// A path for people to read.
 pub(super) fn shown(path: &str) -> String {
-    let decoded = decode(path).unwrap_or_default();
+    let decoded = percent::decode_exactly(path.as_bytes()).unwrap_or_default();
     String::from_utf8_lossy(&decoded).into_owned()
 }
