@@ -118,6 +118,10 @@ pub struct Config {
     /// takes in nor a further request that it had sent before. An answer that
     /// is complete is written out all the same, as
     /// [`write_timeout`](Self::write_timeout) allows.
+    ///
+    /// A file that is sent ([`Body::file`](super::Body::file)) and has to be
+    /// read from the disk first counts as a maker does: at the deadline the
+    /// response is cut off.
     pub half_close_timeout: Duration,
     /// Whether a handler is dropped when its client leaves. Default: yes;
     /// nobody waits for what it does. Without, each handler runs to its end,
