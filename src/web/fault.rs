@@ -5,8 +5,13 @@ use std::fmt::{self, Write};
 
 use crate::server::json_string;
 
-/// What is told back of a wrong value, in bytes. Enough to know it by.
+/// What is told back of a wrong value, or of its name, in bytes. Enough to
+/// know it by.
 const INPUT_BYTES_MAX: usize = 1024;
+
+/// A person mends the first few; a form of a million wrong fields would have
+/// an answer many times its length.
+const FAULTS_MAX: usize = 100;
 
 /// One thing that was wrong: of what kind, where, and with which value.
 ///
@@ -72,10 +77,16 @@ impl Fault {
     }
 
     /// Adds a step to its place. The first is `path`, `query`, `header`,
-    /// `cookie` or `body`.
+    /// `cookie` or `body`. A client may have chosen the name: up to 1 KiB of
+    /// it is kept.
     #[must_use]
     pub fn at(mut self, name: impl Into<Cow<'static, str>>) -> Self {
-        self.place.push(Step::Name(name.into()));
+        let mut name = name.into();
+        let end = told_of(&name);
+        if end < name.len() {
+            name.to_mut().truncate(end);
+        }
+        self.place.push(Step::Name(name));
         self
     }
 
@@ -90,11 +101,7 @@ impl Fault {
     #[must_use]
     pub fn input(mut self, input: impl Into<String>) -> Self {
         let mut input = input.into();
-        let mut end = input.len().min(INPUT_BYTES_MAX);
-        while !input.is_char_boundary(end) {
-            end -= 1;
-        }
-        input.truncate(end);
+        input.truncate(told_of(&input));
         self.input = Some(input);
         self
     }
@@ -151,6 +158,15 @@ impl Fault {
     }
 }
 
+/// How much of a text is told back, in whole characters.
+fn told_of(text: &str) -> usize {
+    let mut end = text.len().min(INPUT_BYTES_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    end
+}
+
 /// A number if it is one that reads the same, and else a string.
 fn write_value(text: &str, out: &mut String) {
     let is_number = text.len() < 16
@@ -169,7 +185,9 @@ fn write_value(text: &str, out: &mut String) {
     }
 }
 
-/// All that was wrong with a request.
+/// What was wrong with a request: all of it, but at most 100 faults. The
+/// others are not kept, so that the answer to a form of very many wrong fields
+/// is not longer than the form.
 ///
 /// # Examples
 ///
@@ -188,12 +206,14 @@ fn write_value(text: &str, out: &mut String) {
 pub struct Faults(Vec<Fault>);
 
 impl Faults {
-    /// Adds one.
+    /// Adds one, unless there are 100 already.
     pub fn push(&mut self, fault: Fault) {
-        self.0.push(fault);
+        if self.0.len() < FAULTS_MAX {
+            self.0.push(fault);
+        }
     }
 
-    /// How many there are.
+    /// How many there are, at most 100.
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -209,6 +229,7 @@ impl Faults {
     }
 
     pub(super) fn append(&mut self, mut other: Faults) {
+        other.0.truncate(FAULTS_MAX - self.0.len());
         self.0.append(&mut other.0);
     }
 }
@@ -253,6 +274,32 @@ pub(super) fn write_list<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_more_than_a_hundred_are_kept() {
+        let number = |at: u64| Fault::new("x", "is x").at_number(at);
+        let mut some = Faults::default();
+        (0..60).for_each(|at| some.push(number(at)));
+        let mut more = Faults::default();
+        (60..1000).for_each(|at| more.push(number(at)));
+        assert_eq!((some.len(), more.len()), (60, 100));
+        some.append(more);
+        some.push(number(1000));
+        let places: Vec<_> = some.iter().flat_map(Fault::place).collect();
+        let first: Vec<_> = (0..100).map(|at: u64| at.to_string()).collect();
+        assert_eq!(places, first);
+    }
+
+    #[test]
+    fn a_long_name_is_cut_between_characters() {
+        let fault = Fault::new("x", "is x")
+            .at("é".repeat(512))
+            .at("é".repeat(600));
+        let lengths = fault.place().iter().map(String::len).collect::<Vec<_>>();
+        assert_eq!(lengths, [1024, 1024]);
+        let fault = Fault::new("x", "is x").at(format!("a{}", "é".repeat(600)));
+        assert_eq!(fault.place()[0].len(), 1023);
+    }
 
     #[test]
     fn lists_have_commas_between() {

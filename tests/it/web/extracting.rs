@@ -221,6 +221,21 @@ fn what_is_hostile_is_told_back_harmlessly() {
     );
 }
 
+/// A form or a query may hold very many wrong fields, and long names.
+#[test]
+fn no_more_than_a_hundred_faults_are_told() {
+    let served = serve(app);
+    let mut client = served.connect();
+    let query = "x=1&".repeat(2000);
+    let (status, text) = get_with(&mut client, &format!("/only?{query}"), "");
+    assert_eq!(status, 422);
+    assert_eq!(text.matches("\"type\":").count(), 100, "{text}");
+    let query = format!("{}=1", "x".repeat(5000));
+    let (status, text) = get_with(&mut client, &format!("/only?{query}"), "");
+    assert_eq!(status, 422);
+    assert!(text.len() < 2000, "{} bytes", text.len());
+}
+
 #[test]
 fn pages_redirects_and_cookies_are_answers() {
     let served = serve(|| {
