@@ -23,6 +23,9 @@ pub enum ProtocolError {
     TargetByte,
     /// The target has none of the forms its method allows (RFC 9112, 3.2).
     TargetForm,
+    /// The target is an `https` URI, and the connection is not known to be secured for its host
+    /// (RFC 9110, 7.4).
+    TargetMisdirected,
     /// The target is longer than `target_bytes_max`.
     TargetTooLong,
     /// What follows the target is not `HTTP/` and a version (RFC 9112, 2.3).
@@ -84,6 +87,7 @@ impl ProtocolError {
     /// Returns the status that tells the client what was wrong (RFC 9110, 15.5 and 15.6).
     pub fn status(self) -> Status {
         match self {
+            ProtocolError::TargetMisdirected => Status::MISDIRECTED_REQUEST,
             ProtocolError::TargetTooLong => Status::URI_TOO_LONG,
             ProtocolError::VersionUnsupported => Status::HTTP_VERSION_NOT_SUPPORTED,
             ProtocolError::HeadTooLong
@@ -113,6 +117,7 @@ impl ProtocolError {
             ProtocolError::TargetForm => {
                 "the request target is neither a path, nor an http URI, nor * with OPTIONS"
             }
+            ProtocolError::TargetMisdirected => "an https URI needs a secured connection",
             ProtocolError::TargetTooLong => {
                 "the request target is too long (limits: target_bytes_max, head_bytes_max)"
             }
@@ -147,9 +152,7 @@ impl ProtocolError {
             ProtocolError::TransferEncodingUnknown => {
                 "the only transfer coding understood here is chunked"
             }
-            ProtocolError::ExpectationUnknown => {
-                "the only expectation understood here is 100-continue"
-            }
+            ProtocolError::ExpectationUnknown => "the only expectation known here is 100-continue",
             ProtocolError::ConnectUnsupported => "CONNECT is not served here",
             ProtocolError::BodyTooLong => "the request body is too long (limit: body_bytes_max)",
             ProtocolError::ChunkSize => {

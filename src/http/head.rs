@@ -182,7 +182,7 @@ impl RequestHead {
     pub fn host(&self) -> Option<&str> {
         match self.path_start {
             0 => self.headers.get("host"),
-            // Checked at the door to begin with one of the two schemes.
+            // Checked at the door to begin with the scheme.
             end => self.target[..end as usize]
                 .split_once("://")
                 .map(|(_, authority)| authority),

@@ -192,23 +192,19 @@ fn check_authority(head: &RequestHead) -> Result<(), ProtocolError> {
         return Ok(());
     };
     let authority = head.host().unwrap_or_default().as_bytes();
-    let port: &[u8] = match head.target.as_bytes()[4] {
-        b's' | b'S' => b":443",
-        _ => b":80",
-    };
-    let named = without_default_port(authority, port);
-    if named.eq_ignore_ascii_case(without_default_port(host, port)) {
+    let named = without_default_port(authority);
+    if named.eq_ignore_ascii_case(without_default_port(host)) {
         Ok(())
     } else {
         Err(ProtocolError::HostMismatch)
     }
 }
 
-/// Cuts off what makes no difference: an empty port, or the one that the scheme implies
-/// (RFC 9110, 4.2.3).
-fn without_default_port<'a>(authority: &'a [u8], port: &[u8]) -> &'a [u8] {
+/// Cuts off what makes no difference: an empty port, or the one that `http` implies (RFC 9110,
+/// 4.2.3).
+fn without_default_port(authority: &[u8]) -> &[u8] {
     authority
-        .strip_suffix(port)
+        .strip_suffix(b":80")
         .or_else(|| authority.strip_suffix(b":"))
         .unwrap_or(authority)
 }
@@ -224,7 +220,9 @@ fn ends_in_crlf(rest: &[u8]) -> bool {
     rest[spaces..].starts_with(b"\r\n")
 }
 
-/// Checks the target's form (RFC 9112, 3.2) and finds path and query in it.
+/// Checks the target's form (RFC 9112, 3.2) and finds path and query in it. A URI must be one of
+/// `http`: one of `https` has to be rejected unless the connection was secured for its host
+/// (RFC 9110, 7.4), and of none is that known here.
 fn check_target(head: &mut RequestHead) -> Result<(), ProtocolError> {
     if head.method == Method::Connect {
         return Err(ProtocolError::ConnectUnsupported);
@@ -245,15 +243,17 @@ fn check_target(head: &mut RequestHead) -> Result<(), ProtocolError> {
         b"*" if head.method == Method::Options => return Ok(()),
         _ => {}
     }
-    let authority_start = ["http://", "https://"]
-        .iter()
-        .find(|scheme| {
-            target
-                .get(..scheme.len())
-                .is_some_and(|s| s.eq_ignore_ascii_case(scheme.as_bytes()))
-        })
-        .map(|scheme| scheme.len())
-        .ok_or(ProtocolError::TargetForm)?;
+    let begins_with = |scheme: &str| {
+        let beginning = target.get(..scheme.len());
+        beginning.is_some_and(|text| text.eq_ignore_ascii_case(scheme.as_bytes()))
+    };
+    if begins_with("https://") {
+        return Err(ProtocolError::TargetMisdirected);
+    }
+    if !begins_with("http://") {
+        return Err(ProtocolError::TargetForm);
+    }
+    let authority_start = "http://".len();
     let authority = &target[authority_start..head.path_end as usize];
     let authority = authority
         .split(|byte| *byte == b'/')

@@ -272,9 +272,20 @@ const REFUSALS: &[(&[u8], E, u16)] = &[
         400,
     ),
     (
-        b"GET https://a/ HTTP/1.1\r\nHost: a:80\r\n\r\n",
+        b"GET http://a/ HTTP/1.1\r\nHost: a:443\r\n\r\n",
         E::HostMismatch,
         400,
+    ),
+    // A whole URI of the other scheme.
+    (
+        b"GET https://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
+        E::TargetMisdirected,
+        421,
+    ),
+    (
+        b"GET HTTPS://a?q HTTP/1.0\r\n\r\n",
+        E::TargetMisdirected,
+        421,
     ),
     (
         b"GET http://a/ HTTP/1.0\r\nHost: a.\r\n\r\n",

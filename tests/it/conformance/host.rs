@@ -165,11 +165,6 @@ fn rfc9112_3_2_2_another_authority_than_hosts_is_refused() {
             refused(400),
         ),
         case(
-            "the scheme's other port",
-            targeted("https://a/target", "a:80"),
-            refused(400),
-        ),
-        case(
             "HTTP/1.0",
             "GET http://a/target HTTP/1.0\r\nHost: b\r\n\r\n",
             refused(400),

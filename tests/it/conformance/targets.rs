@@ -150,6 +150,41 @@ fn rfc9112_3_2_2_a_uri_that_is_none_is_refused() {
     ]);
 }
 
+/// The connections here are not secured: the request was meant for another server, or whoever
+/// sends it believes that they are.
+#[test]
+fn rfc9110_7_4_an_https_uri_is_misdirected() {
+    check(&[
+        case("a URI", targeted("https://a/target", "a"), refused(421)),
+        case("any case", targeted("HttpS://a/target", "a"), refused(421)),
+        case(
+            "its port",
+            targeted("https://a:443/target", "a:443"),
+            refused(421),
+        ),
+        case(
+            "the port of http",
+            targeted("https://a:80/target", "a:80"),
+            refused(421),
+        ),
+        case(
+            "HTTP/1.0",
+            "GET https://a/target HTTP/1.0\r\n\r\n",
+            refused(421),
+        ),
+        case(
+            "a port alone",
+            targeted("http://a:443/target", "a:443"),
+            served("a:443 /target -"),
+        ),
+        case(
+            "a scheme that only begins so",
+            targeted("httpsx://a/target", "a"),
+            refused(400),
+        ),
+    ]);
+}
+
 #[test]
 fn rfc9110_4_2_1_an_http_uri_without_host_is_refused() {
     check(&[
