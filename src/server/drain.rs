@@ -1,9 +1,12 @@
 //! How a server stops: six steps, each logged.
 
+use std::any::Any;
 use std::future::{Future, poll_fn};
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::process;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::handler::Handler;
@@ -11,6 +14,7 @@ use super::lifespan::Running;
 use super::serve_error::ServeError;
 use super::server::Server;
 use super::state::Open;
+use crate::executor::panic_text;
 use crate::runtime::{current, sleep, yield_now};
 
 /// How long the last connections and requests, that are in the kernel but
@@ -104,12 +108,7 @@ async fn wait_for_connections<H: Handler>(server: &mut Server<H>) -> bool {
     let mut deadline = sleep(server.shared.config.graceful_timeout);
     let mut hook = begin_drain_hook(server);
     let was_forced = poll_fn(|cx| {
-        if let Some(Poll::Ready(ended)) = hook.as_mut().map(|hook| hook.as_mut().poll(cx)) {
-            hook = None;
-            if let Err(error) = ended {
-                log::error!("The application's drain failed: {error}");
-            }
-        }
+        poll_drain_hook(&mut hook, cx);
         if hook.is_none() && server.shared.counts.connections_open() == 0 {
             return Poll::Ready(false);
         }
@@ -123,6 +122,7 @@ async fn wait_for_connections<H: Handler>(server: &mut Server<H>) -> bool {
     .await;
     if hook.is_some() {
         log::warn!("The application's drain was not waited for any longer");
+        drop_drain_hook(hook);
     }
     was_forced
 }
@@ -131,6 +131,37 @@ fn begin_drain_hook<H: Handler>(server: &mut Server<H>) -> Option<Running<()>> {
     let hook = server.hooks.as_mut()?.drain.take()?;
     let state = server.shared.lifespan_state.borrow().clone()?;
     Some(hook(state))
+}
+
+/// Polls the hook, and takes it away when it has ended. A panic ends it, and
+/// nothing else: there are connections to be waited for, and a shutdown hook.
+fn poll_drain_hook(hook: &mut Option<Running<()>>, cx: &mut Context<'_>) {
+    let Some(running) = hook else {
+        return;
+    };
+    match catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(cx))) {
+        Ok(Poll::Pending) => return,
+        Ok(Poll::Ready(Ok(()))) => {}
+        Ok(Poll::Ready(Err(error))) => log::error!("The application's drain failed: {error}"),
+        Err(payload) => note_drain_panic(payload),
+    }
+    drop_drain_hook(hook.take());
+}
+
+/// What it holds is the application's too.
+fn drop_drain_hook(hook: Option<Running<()>>) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(hook))) {
+        note_drain_panic(payload);
+    }
+}
+
+fn note_drain_panic(payload: Box<dyn Any + Send>) {
+    log::error!(
+        "The application's drain panicked: {}",
+        panic_text(&*payload)
+    );
+    // It may panic when it is dropped.
+    mem::forget(payload);
 }
 
 /// Says what is left, and aborts it.

@@ -86,8 +86,8 @@ impl<S: 'static> Lifespan<S> {
     /// It begins when no more connections are accepted, before those that are
     /// open are waited for, and runs beside the requests that are still being
     /// answered. The server waits for it as for them, and drops it after
-    /// [`graceful_timeout`](super::Config::graceful_timeout). A failure is
-    /// logged and changes nothing.
+    /// [`graceful_timeout`](super::Config::graceful_timeout). A failure or a
+    /// panic is logged and changes nothing.
     ///
     /// # Examples
     ///

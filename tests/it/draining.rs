@@ -133,6 +133,57 @@ fn the_drain_hook_runs_before_connections_are_waited_for() {
 }
 
 #[test]
+fn a_drain_hook_that_panics_keeps_nothing_from_ending_well() {
+    struct Bad;
+    impl Drop for Bad {
+        fn drop(&mut self) {
+            panic!("the drain's last word");
+        }
+    }
+    let (event, events) = mpsc::channel();
+    let sends = event.clone();
+    let panicking = move || {
+        let (drains, ends) = (sends.clone(), sends);
+        let lifespan = counting().on_drain(async move |_| {
+            drains.send("drains").unwrap();
+            yield_now().await;
+            if true {
+                panic!("the drain panics");
+            }
+            Ok::<_, String>(())
+        });
+        lifespan.on_shutdown(async move |_| {
+            ends.send("ends").unwrap();
+            Ok::<_, String>(())
+        })
+    };
+    let served = serve_lifespan(FOR_EVER, panicking);
+    let mut client = served.connect();
+    client.send("GET /never HTTP/1.1\r\nhost: a\r\n\r\n");
+    served.connect().settle();
+    served.handle.stop();
+    assert_eq!(events.recv_timeout(DEADLINE), Ok("drains"));
+    assert!(
+        served.ended_within(SOON).is_none(),
+        "the request is waited for"
+    );
+    client.reset();
+    served.ended().unwrap();
+    drop(event);
+    assert_eq!(events.iter().collect::<Vec<_>>(), ["ends"]);
+
+    // One that is waited for no longer panics as it goes.
+    let served = serve_lifespan(SOON, || {
+        counting().on_drain(async |_| {
+            let _bad = Bad;
+            future::pending::<Result<(), String>>().await
+        })
+    });
+    served.connect().settle();
+    served.stop().unwrap();
+}
+
+#[test]
 fn a_drain_hook_that_hangs_is_waited_for_no_longer_than_requests() {
     let hanging = || counting().on_drain(async |_| future::pending::<Result<(), String>>().await);
     let served = serve_lifespan(SOON, hanging);
