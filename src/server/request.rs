@@ -126,6 +126,12 @@ impl Request {
         self.parts().head.headers()
     }
 
+    /// Takes a header field away that must not be heard further in.
+    #[cfg(feature = "compression")]
+    pub(crate) fn remove_header(&mut self, name: &str) {
+        self.parts_mut().head.headers_mut().remove(name);
+    }
+
     /// The whole head.
     pub fn head(&self) -> &RequestHead {
         &self.parts().head

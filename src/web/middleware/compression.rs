@@ -28,6 +28,11 @@ const AT_ONCE_MAX: usize = 64 * 1024;
 /// A streamed body is flushed piece by piece, and its trailers stay behind
 /// it. A strong `etag` becomes a weak one, and `vary` says why.
 ///
+/// Ranges are always of the plain text, and a client must not put one behind
+/// the beginning of a compressed answer. What tells the two apart is the
+/// `etag`, so an `if-range` that holds a date or a weak tag does not fit here:
+/// the answer is the whole then (RFC 9110, 13.1.5 and 14.2).
+///
 /// Do not compress secrets beside text that others choose: the length tells
 /// what is in it (BREACH).
 ///
@@ -90,9 +95,8 @@ impl Compression {
         is_long
             && !status.ends_at_head()
             && status != Status::PARTIAL_CONTENT
-            && !headers.contains("content-encoding")
+            && may_be_coded(headers)
             && !headers.contains("content-range")
-            && !headers.has_token("cache-control", "no-transform")
             && headers.get("content-type").is_none_or(is_compressible)
     }
 
@@ -125,10 +129,11 @@ impl Compression {
 }
 
 impl Middleware for Compression {
-    async fn handle(&self, request: Request, next: Next) -> Response {
+    async fn handle(&self, mut request: Request, next: Next) -> Response {
         let coding = coding(request.headers());
         let fields = request.headers().get_all("if-none-match");
         let known = fields.collect::<Vec<_>>().join(&b","[..]);
+        forget_doubtful_range(&mut request);
         let mut response = next.run(request).await;
         if response.status() == Status::NOT_MODIFIED {
             return match mark_known(response.headers_mut(), &known) {
@@ -136,17 +141,44 @@ impl Middleware for Compression {
                 Err(error) => error.into_response(),
             };
         }
-        if !self.is_wanted(&response) {
+        if !self.is_wanted(&response) && !varies_in_part(&response) {
             return response;
         }
         if let Err(error) = add_vary(response.headers_mut(), "accept-encoding") {
             return error.into_response();
         }
         match coding {
-            Some(coding) => self.compress(response, coding),
-            None => response,
+            Some(coding) if self.is_wanted(&response) => self.compress(response, coding),
+            _ => response,
         }
     }
+}
+
+/// Takes away a range that the client wants only if it fits to what it has,
+/// but does not say by a strong tag what that is: the plain text and the
+/// compressed one have the same date, and one weak tag (RFC 9110, 8.8.1).
+fn forget_doubtful_range(request: &mut Request) {
+    let is_doubtful = |tag: &[u8]| !tag.starts_with(b"\"");
+    if request.headers().get_all("if-range").any(is_doubtful) {
+        request.remove_header("range");
+        request.remove_header("if-range");
+    }
+}
+
+/// Whether it is a part of what would be compressed if it were asked for as a
+/// whole: then it varies as that does (RFC 9110, 15.3.7). Of what type several
+/// parts are, is told only in them.
+fn varies_in_part(response: &Response) -> bool {
+    let headers = response.headers();
+    let is_compressible =
+        |media_type: &str| media_type.starts_with("multipart/") || is_compressible(media_type);
+    response.status() == Status::PARTIAL_CONTENT
+        && may_be_coded(headers)
+        && headers.get("content-type").is_none_or(is_compressible)
+}
+
+fn may_be_coded(headers: &Headers) -> bool {
+    !headers.contains("content-encoding") && !headers.has_token("cache-control", "no-transform")
 }
 
 /// Says in the head what becomes of the body.

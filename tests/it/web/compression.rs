@@ -1,11 +1,13 @@
 //! Compressed answers, and which are not.
 
+use std::fs;
 use std::io::Read;
+use std::time::{Duration, UNIX_EPOCH};
 
 use flate2::read::{GzDecoder, ZlibDecoder};
 use tourbillon::server::{Body, Headers, Request, Response, Status};
-use tourbillon::web::Router;
 use tourbillon::web::middleware::compression;
+use tourbillon::web::{FileResponse, Router};
 
 use crate::server_support::{Reply, Served, pattern, serve};
 
@@ -122,10 +124,17 @@ fn long_and_streamed_answers_come_out_whole() {
 #[test]
 fn what_must_not_be_compressed_is_left_alone() {
     let served = serve(app);
-    for path in ["/png", "/kept", "/short", "/part", "/none"] {
+    let varying = Some("accept-encoding");
+    for (path, vary) in [
+        ("/png", None),
+        ("/kept", None),
+        ("/short", None),
+        ("/part", varying),
+        ("/none", None),
+    ] {
         let reply = ask(&served, "GET", path, "gzip");
         let fields = (reply.field("content-encoding"), reply.field("vary"));
-        assert_eq!(fields, (None, None), "{path}");
+        assert_eq!(fields, (None, vary), "{path}");
     }
     let coded = ask(&served, "GET", "/coded", "gzip");
     assert_eq!(coded.field("content-encoding"), Some("br"));
@@ -198,4 +207,61 @@ fn a_304_varies_as_its_200_does() {
         assert!(all.contains("304") && all.contains("vary: accept-encoding"));
         assert!(all.contains(tag), "{all}");
     }
+}
+
+/// RFC 9110, 13.1.5 and 8.8.3: a part of the plain text must not come to stand
+/// behind the beginning of a compressed answer.
+#[test]
+fn a_range_goes_with_the_plain_text_only() {
+    let name = format!("tourbillon-compressed-{}.txt", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let text = "Hello, compressed World! ".repeat(100);
+    fs::write(&path, &text).unwrap();
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    let modified = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    file.set_modified(modified).unwrap();
+    let opened = path.clone();
+    let served = serve(move || {
+        let inner = opened.clone();
+        let bare = async move |request: Request| FileResponse::answer(&request, &opened).await;
+        let layered = async move |request: Request| FileResponse::answer(&request, &inner).await;
+        let layered = Router::new().get("/", layered).layer(compression());
+        Router::new().get("/bare", bare).nest("/layered", layered)
+    });
+    let get = |path: &str, fields: &str| {
+        let mut client = served.connect();
+        client.send(format!("GET {path} HTTP/1.1\r\nhost: a\r\n{fields}\r\n"));
+        client.reply()
+    };
+    let gzip = "accept-encoding: gzip\r\n";
+    let range = "range: bytes=100-199\r\n";
+    let whole = get("/layered", gzip);
+    assert_eq!(gunzip(&whole), text.as_bytes());
+    assert_eq!(whole.field("accept-ranges"), None);
+    let weak = whole.field("etag").unwrap();
+    let strong = weak.strip_prefix("W/").unwrap();
+    let date = whole.field("last-modified").unwrap();
+
+    let by_date = format!("{range}if-range: {date}\r\n");
+    assert_eq!(get("/bare", &by_date).status, 206, "the date does fit");
+    let by_weak = format!("{range}if-range: {weak}\r\n");
+    for fields in [&by_date, &by_weak] {
+        let reply = get("/layered", &format!("{gzip}{fields}"));
+        assert_eq!((reply.status, reply.field("content-range")), (200, None));
+        assert_eq!(gunzip(&reply), text.as_bytes());
+        // It may have been compressed when the client asked otherwise.
+        let reply = get("/layered", fields);
+        assert_eq!((reply.status, reply.field("content-range")), (200, None));
+        assert_eq!(reply.body, text.as_bytes());
+    }
+    let by_strong = format!("{range}if-range: {strong}\r\n");
+    for fields in [range, &by_strong] {
+        let reply = get("/layered", &format!("{gzip}{fields}"));
+        assert_eq!(reply.status, 206);
+        assert_eq!(reply.body, &text.as_bytes()[100..200]);
+        assert_eq!(reply.field("content-encoding"), None);
+        assert_eq!(reply.field("etag"), Some(strong));
+        assert_eq!(reply.field("vary"), Some("accept-encoding"));
+    }
+    fs::remove_file(&path).unwrap();
 }
