@@ -8,6 +8,7 @@
 //!   cached   read a file as far as it is in memory
 //!   beneath  open what lies below a directory, and nothing else
 //!   listing  what lies in an open directory
+//!   unnamed  a file that nobody has to remove
 //!   unix_socket   listen at a path with its mode set first, who is at the other end
 //!   inherited     a listening socket by its number
 //!   fault    which errors of the kernel mean "go on", and which "no descriptors left"
@@ -31,6 +32,7 @@ mod sendfile;
 mod cached;
 mod beneath;
 mod listing;
+mod unnamed;
 mod signal;
 mod pending;
 mod socket;
@@ -63,3 +65,4 @@ pub(crate) use socket::{
 pub use socket::{Keepalive, ListenOptions};
 pub use unix_socket::UCred;
 pub(crate) use unix_socket::{UNIX_PATH_MAX, listen_unix, peer_cred};
+pub(crate) use unnamed::{link_unnamed, open_unnamed};

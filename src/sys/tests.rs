@@ -9,6 +9,7 @@
 mod beneath;
 mod signals;
 mod sockets;
+mod unnamed;
 
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::process::ExitStatusExt;
