@@ -176,7 +176,7 @@ impl<'a> Fields<'a> {
 /// A type made of named values.
 ///
 /// Every [`FromText`] type is one, made of the first value, and so are tuples
-/// of such types, made of the values in their order: for
+/// of up to eight such types, made of the values in their order: for
 /// [`Path`](super::Path), whose values have an order.
 ///
 /// # Examples

@@ -1,31 +1,13 @@
-//! Several values at once, and the faults of all of them together.
+//! Several values at once, and the faults of all of them together: a tuple of
+//! each length is an [`Extract`], [`FromFields`], and [`All`].
 
 use super::extract::Extract;
+use super::fields::{Fields, FromFields, all};
+use super::from_text::FromText;
+use super::gathered::{All, Gathered, kept};
 use crate::server::Request;
 use crate::web::error::HttpError;
 use crate::web::fault::Faults;
-
-/// Gathers faults until all members had their turn.
-#[derive(Default)]
-struct Gathered(Faults);
-
-impl Gathered {
-    /// Takes out one member. What is wrong otherwise than by faults is an
-    /// error at once.
-    async fn take<T: Extract>(&mut self, request: &mut Request) -> Result<Option<T>, HttpError> {
-        match T::extract(request).await {
-            Ok(value) => Ok(Some(value)),
-            Err(error) => {
-                self.0.append(error.into_faults()?);
-                Ok(None)
-            }
-        }
-    }
-
-    fn into_error<T>(self) -> Result<T, HttpError> {
-        Err(HttpError::from(self.0))
-    }
-}
 
 /// Nothing.
 impl Extract for () {
@@ -40,117 +22,88 @@ impl<A: Extract> Extract for (A,) {
     }
 }
 
-impl<A: Extract, B: Extract> Extract for (A, B) {
-    async fn extract(request: &mut Request) -> Result<Self, HttpError> {
-        let mut gathered = Gathered::default();
-        let a = gathered.take(request).await?;
-        let b = gathered.take(request).await?;
-        match (a, b) {
-            (Some(a), Some(b)) => Ok((a, b)),
-            _ => gathered.into_error(),
-        }
+impl<A: FromText> FromFields for (A,) {
+    fn from_fields(fields: &Fields<'_>) -> Result<Self, Faults> {
+        fields.nth(0).map(|a| (a,))
     }
 }
 
-impl<A: Extract, B: Extract, C: Extract> Extract for (A, B, C) {
-    async fn extract(request: &mut Request) -> Result<Self, HttpError> {
-        let mut gathered = Gathered::default();
-        let a = gathered.take(request).await?;
-        let b = gathered.take(request).await?;
-        let c = gathered.take(request).await?;
-        match (a, b, c) {
-            (Some(a), Some(b), Some(c)) => Ok((a, b, c)),
-            _ => gathered.into_error(),
-        }
-    }
-}
-
-impl<A: Extract, B: Extract, C: Extract, D: Extract> Extract for (A, B, C, D) {
-    async fn extract(request: &mut Request) -> Result<Self, HttpError> {
-        let mut gathered = Gathered::default();
-        let a = gathered.take(request).await?;
-        let b = gathered.take(request).await?;
-        let c = gathered.take(request).await?;
-        let d = gathered.take(request).await?;
-        match (a, b, c, d) {
-            (Some(a), Some(b), Some(c), Some(d)) => Ok((a, b, c, d)),
-            _ => gathered.into_error(),
-        }
-    }
-}
-
-impl<A: Extract, B: Extract, C: Extract, D: Extract, E: Extract> Extract for (A, B, C, D, E) {
-    async fn extract(request: &mut Request) -> Result<Self, HttpError> {
-        let mut gathered = Gathered::default();
-        let a = gathered.take(request).await?;
-        let b = gathered.take(request).await?;
-        let c = gathered.take(request).await?;
-        let d = gathered.take(request).await?;
-        let e = gathered.take(request).await?;
-        match (a, b, c, d, e) {
-            (Some(a), Some(b), Some(c), Some(d), Some(e)) => Ok((a, b, c, d, e)),
-            _ => gathered.into_error(),
-        }
-    }
-}
-
-impl<A: Extract, B: Extract, C: Extract, D: Extract, E: Extract, F: Extract> Extract
-    for (A, B, C, D, E, F)
-{
-    async fn extract(request: &mut Request) -> Result<Self, HttpError> {
-        let mut gathered = Gathered::default();
-        let a = gathered.take(request).await?;
-        let b = gathered.take(request).await?;
-        let c = gathered.take(request).await?;
-        let d = gathered.take(request).await?;
-        let e = gathered.take(request).await?;
-        let f = gathered.take(request).await?;
-        match (a, b, c, d, e, f) {
-            (Some(a), Some(b), Some(c), Some(d), Some(e), Some(f)) => Ok((a, b, c, d, e, f)),
-            _ => gathered.into_error(),
-        }
-    }
-}
-
-impl<A: Extract, B: Extract, C: Extract, D: Extract, E: Extract, F: Extract, G: Extract> Extract
-    for (A, B, C, D, E, F, G)
-{
-    async fn extract(request: &mut Request) -> Result<Self, HttpError> {
-        let mut gathered = Gathered::default();
-        let a = gathered.take(request).await?;
-        let b = gathered.take(request).await?;
-        let c = gathered.take(request).await?;
-        let d = gathered.take(request).await?;
-        let e = gathered.take(request).await?;
-        let f = gathered.take(request).await?;
-        let g = gathered.take(request).await?;
-        match (a, b, c, d, e, f, g) {
-            (Some(a), Some(b), Some(c), Some(d), Some(e), Some(f), Some(g)) => {
-                Ok((a, b, c, d, e, f, g))
+/// Writes what differs in nothing but the length. A member is its type, the
+/// name of its value, and its place.
+macro_rules! tuple {
+    ($($Type:ident $value:ident $place:literal),+) => {
+        impl<$($Type: Extract),+> Extract for ($($Type),+) {
+            async fn extract(request: &mut Request) -> Result<Self, HttpError> {
+                let mut gathered = Gathered::default();
+                $(let $value = gathered.take(request).await?;)+
+                match ($($value),+) {
+                    ($(Some($value)),+) => Ok(($($value),+)),
+                    _ => gathered.into_error(),
+                }
             }
-            _ => gathered.into_error(),
         }
-    }
+
+        impl<$($Type),+> All for ($(Result<$Type, Faults>),+) {
+            type Values = ($($Type),+);
+
+            fn all(self) -> Result<Self::Values, Faults> {
+                let mut faults = Faults::default();
+                let ($($value),+) = self;
+                match ($(kept($value, &mut faults)),+) {
+                    ($(Some($value)),+) => Ok(($($value),+)),
+                    _ => Err(faults),
+                }
+            }
+        }
+
+        impl<$($Type: FromText),+> FromFields for ($($Type),+) {
+            fn from_fields(fields: &Fields<'_>) -> Result<Self, Faults> {
+                all(($(fields.nth($place)),+))
+            }
+        }
+    };
 }
 
-impl<A: Extract, B: Extract, C: Extract, D: Extract, E: Extract, F: Extract, G: Extract, H: Extract>
-    Extract for (A, B, C, D, E, F, G, H)
-{
-    async fn extract(request: &mut Request) -> Result<Self, HttpError> {
-        let mut gathered = Gathered::default();
-        let a = gathered.take(request).await?;
-        let b = gathered.take(request).await?;
-        let c = gathered.take(request).await?;
-        let d = gathered.take(request).await?;
-        let e = gathered.take(request).await?;
-        let f = gathered.take(request).await?;
-        let g = gathered.take(request).await?;
-        let h = gathered.take(request).await?;
-        match (a, b, c, d, e, f, g, h) {
-            (Some(a), Some(b), Some(c), Some(d), Some(e), Some(f), Some(g), Some(h)) => {
-                Ok((a, b, c, d, e, f, g, h))
-            }
-            _ => gathered.into_error(),
-        }
+tuple!(A a 0, B b 1);
+tuple!(A a 0, B b 1, C c 2);
+tuple!(A a 0, B b 1, C c 2, D d 3);
+tuple!(A a 0, B b 1, C c 2, D d 3, E e 4);
+tuple!(A a 0, B b 1, C c 2, D d 3, E e 4, F f 5);
+tuple!(A a 0, B b 1, C c 2, D d 3, E e 4, F f 5, G g 6);
+tuple!(A a 0, B b 1, C c 2, D d 3, E e 4, F f 5, G g 6, H h 7);
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::borrow::Cow;
+
+    use super::*;
+    use crate::web::fault::Fault;
+
+    type Eight = (u8, u16, u32, u64, String, i8, i16, i32);
+
+    fn fields(text: &str) -> Fields<'_> {
+        let named = |value| (Cow::Borrowed("x"), Cow::Borrowed(value));
+        Fields::new("path", text.split(' ').map(named))
+    }
+
+    #[test]
+    fn members_stand_in_the_order_of_their_fields() {
+        let two: (u8, String) = FromFields::from_fields(&fields("1 2")).unwrap();
+        assert_eq!(two, (1, "2".to_owned()));
+        let eight = Eight::from_fields(&fields("1 2 3 4 5 6 7 8 9")).unwrap();
+        assert_eq!(eight, (1, 2, 3, 4, "5".to_owned(), 6, 7, 8));
+    }
+
+    #[test]
+    fn all_members_tell_their_faults_in_order() {
+        let faults = Eight::from_fields(&fields("x 2 3 x 5 6")).unwrap_err();
+        let kinds: Vec<_> = faults.iter().map(Fault::kind).collect();
+        let wrong = ["int_parsing", "int_parsing", "missing", "missing"];
+        assert_eq!(kinds, wrong);
+        let places: Vec<_> = faults.iter().flat_map(Fault::place).collect();
+        let found = ["path", "x", "path", "x", "path", "6", "path", "7"];
+        assert_eq!(places, found);
     }
 }
