@@ -66,6 +66,8 @@ pub struct Connection<S> {
     /// Something has come since the last request was sent.
     has_heard: bool,
     output: Vec<u8>,
+    /// How much of the output has gone.
+    written: usize,
 }
 
 impl<S: AsyncRead + AsyncWrite> Connection<S> {
@@ -80,6 +82,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
             has_ended: false,
             has_heard: false,
             output: Vec::new(),
+            written: 0,
         }
     }
 
@@ -95,8 +98,20 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
     /// Part of the request may have been sent: the rest goes out with the next
     /// call that sends.
     pub async fn send(&mut self, request: &ClientRequest) -> Result<(), ClientError> {
+        self.begin(request)?;
+        while self.send_more().await? {}
+        Ok(())
+    }
+
+    /// Makes a request ready to be sent by [`send_more`](Self::send_more).
+    pub(super) fn begin(&mut self, request: &ClientRequest) -> Result<(), ClientError> {
         self.encode(request).map_err(|_| ClientError::Closed)?;
         self.has_heard = false;
+        Ok(())
+    }
+
+    /// Sends as much as is taken at once, and tells whether there is more.
+    pub(super) async fn send_more(&mut self) -> Result<bool, ClientError> {
         poll_fn(|cx| self.poll_send(cx)).await
     }
 
@@ -120,11 +135,14 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         self.protocol.send_end(out)
     }
 
-    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ClientError>> {
-        while !self.output.is_empty() {
-            match self.stream.poll_write(cx, &self.output) {
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, ClientError>> {
+        while self.written < self.output.len() {
+            match self.stream.poll_write(cx, &self.output[self.written..]) {
                 Poll::Ready(Ok(count)) if count > 0 => {
-                    self.output.drain(..count);
+                    // Moving the rest to the front each time would take longer
+                    // than sending it.
+                    self.written += count;
+                    return Poll::Ready(Ok(true));
                 }
                 Poll::Ready(Ok(_)) => return broken(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Err(error)) => return broken(error),
@@ -137,7 +155,12 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
                 }
             }
         }
-        self.stream.poll_flush(cx).map_err(ClientError::Io)
+        self.written = 0;
+        self.output.clear();
+        // A kept connection keeps no room for the longest body it ever sent.
+        self.output.shrink_to(READ_BYTES);
+        let flushed = self.stream.poll_flush(cx);
+        flushed.map_ok(|()| false).map_err(ClientError::Io)
     }
 
     /// Reads once, behind what is there.

@@ -36,6 +36,7 @@ mod server_child;
 mod example_server;
 mod real_clients;
 mod client;
+mod client_patience;
 mod timed_scene;
 mod server;
 mod graceful;
