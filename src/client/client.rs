@@ -145,13 +145,30 @@ impl Client {
         connection: &mut Connection<TcpStream>,
         request: &ClientRequest,
     ) -> Result<ResponseHead, ClientError> {
-        let sent = self.in_time(connection.send(request), |error| error).await;
+        let sent = self.send_all(connection, request).await;
         // A server that refuses a request may close before it has read it
-        // all, and what it says of that is the better answer.
-        match self.in_time(connection.receive(), |error| error).await {
-            Err(_) if sent.is_err() => Err(sent.expect_err("it was looked at")),
-            received => received,
+        // all, and what it says of that is the better answer. It has said it
+        // by now if it was waited for already.
+        let limit = match sent {
+            Err(ClientError::Timeout(_)) => Duration::ZERO,
+            _ => self.timeout,
+        };
+        match (sent, timeout(limit, connection.receive()).await) {
+            (_, Ok(Ok(head))) => Ok(head),
+            (Err(error), _) | (_, Ok(Err(error))) => Err(error),
+            (_, Err(_)) => Err(ClientError::Timeout(self.timeout)),
         }
+    }
+
+    /// Sends it for as long as some of it is taken in now and then.
+    async fn send_all(
+        &self,
+        connection: &mut Connection<TcpStream>,
+        request: &ClientRequest,
+    ) -> Result<(), ClientError> {
+        connection.begin(request)?;
+        while self.in_time(connection.send_more(), |error| error).await? {}
+        Ok(())
     }
 
     async fn in_time<T, E>(

@@ -1,14 +1,18 @@
 //! The small client, when requests are long, servers slow and connections at their end.
 
-use std::io;
+use std::io::{self, Read, Write};
+use std::net::TcpListener;
 use std::task::{Context, Poll};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use tourbillon::Runtime;
-use tourbillon::client::{ClientRequest, Connection};
+use tourbillon::client::{Client, ClientError, ClientRequest, Connection};
 use tourbillon::io::{AsyncRead, AsyncWrite};
 
 use super::server_support::MIB;
+
+const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 fn run<T>(test: impl AsyncFnOnce() -> T) -> T {
     Runtime::new().unwrap().block_on(test())
@@ -16,6 +20,12 @@ fn run<T>(test: impl AsyncFnOnce() -> T) -> T {
 
 fn post() -> ClientRequest {
     ClientRequest::new("POST", "/").unwrap()
+}
+
+fn listen() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    (listener, url)
 }
 
 /// A stream that takes a few bytes at a time, as a slow connection does.
@@ -54,5 +64,52 @@ fn a_long_body_is_not_moved_for_each_piece_that_has_gone() {
         assert!(begun.elapsed() < Duration::from_secs(5));
         let (stream, _) = connection.into_parts();
         assert!(stream.taken > LEN);
+    });
+}
+
+/// A client waits for as long as the server takes something in now and then.
+#[test]
+fn a_slow_server_is_not_a_silent_one() {
+    const LEN: usize = 48 * MIB;
+    let (listener, url) = listen();
+    let limit = Duration::from_secs(1);
+    let thread = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut left = LEN;
+        let mut buf = vec![0; MIB];
+        while left > 0 {
+            match stream.read(&mut buf) {
+                Ok(count @ 1..) => left = left.saturating_sub(count),
+                _ => return,
+            }
+            // Not to be right, but to be slow: 48 MiB last longer than the limit.
+            thread::sleep(limit / 30);
+        }
+        let _ = stream.write_all(OK);
+    });
+    run(async || {
+        let client = Client::new().with_timeout(limit);
+        let answer = client.send(&url, post().with_body(vec![0; LEN])).await;
+        assert_eq!(answer.unwrap().text(9).await.unwrap(), "ok");
+    });
+    thread.join().unwrap();
+}
+
+/// One that takes in nothing more is waited for once, not once more for its answer.
+#[test]
+fn a_server_that_reads_nothing_is_given_up_in_time() {
+    let (_listener, url) = listen();
+    let clock = tourbillon::time::ManualClock::new();
+    let builder = Runtime::builder().manual_clock(&clock);
+    let mut runtime = builder.auto_advance(true).build().unwrap();
+    let limit = Duration::from_secs(3);
+    runtime.block_on(async {
+        let begun = clock.now();
+        let client = Client::new().with_timeout(limit);
+        let sent = client.send(&url, post().with_body(vec![0; 64 * MIB])).await;
+        let error = sent.unwrap_err();
+        assert!(matches!(error, ClientError::Timeout(time) if time == limit));
+        let took = clock.now() - begun;
+        assert!(took < limit * 2, "{took:?}");
     });
 }
