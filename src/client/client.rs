@@ -193,8 +193,10 @@ impl Client {
                 idle.remove(place)
             };
             let mut connection = found.connection;
+            // What the loop has heard is as old as its last look: the kernel
+            // is asked in any case.
             let is_stale = poll_fn(|cx| Poll::Ready(connection.poll_is_stale(cx))).await;
-            if !is_stale {
+            if !is_stale && connection.stream().is_quiet() {
                 return Some(connection);
             }
         }

@@ -335,6 +335,11 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         self.protocol.keeps_alive() && is_idle && is_clean && !self.has_ended
     }
 
+    /// What it runs over.
+    pub(super) fn stream(&self) -> &S {
+        &self.stream
+    }
+
     /// Whether anything has come since the last request was sent, be it a
     /// hint.
     pub(super) fn has_heard(&self) -> bool {

@@ -414,6 +414,13 @@ impl TcpStream {
         self.0.poll_peer(cx)
     }
 
+    /// Whether the kernel knows of no data and no end, whatever the loop has
+    /// heard so far.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let looked = self.0.get().peek(&mut [0]);
+        matches!(looked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
     fn poll_connected(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             ready!(self.0.poll_ready(cx, Direction::Write))?;

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::TcpListener;
+use std::sync::mpsc;
 use std::task::{Context, Poll};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use tourbillon::Runtime;
 use tourbillon::client::{Client, ClientError, ClientRequest, Connection};
 use tourbillon::io::{AsyncRead, AsyncWrite};
 
-use super::server_support::MIB;
+use super::server_support::{DEADLINE, MIB};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
@@ -112,4 +113,34 @@ fn a_server_that_reads_nothing_is_given_up_in_time() {
         let took = clock.now() - begun;
         assert!(took < limit * 2, "{took:?}");
     });
+}
+
+/// A connection that ended behind its answer is not used again, even if the loop has not looked
+/// since: what is not idempotent could not be sent anew.
+#[test]
+fn an_end_that_the_loop_has_not_heard_of_is_seen() {
+    let (listener, url) = listen();
+    let (go, goes) = mpsc::channel();
+    let (closed, is_closed) = mpsc::channel();
+    let thread = thread::spawn(move || {
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 4096]).unwrap();
+            stream.write_all(OK).unwrap();
+            let _ = goes.recv_timeout(DEADLINE);
+            drop(stream);
+            let _ = closed.send(());
+        }
+    });
+    run(async || {
+        let client = Client::new();
+        for _ in 0..2 {
+            let answer = client.send(&url, post()).await.unwrap();
+            assert_eq!(answer.text(9).await.unwrap(), "ok");
+            // The loop does not turn before the next request.
+            go.send(()).unwrap();
+            is_closed.recv_timeout(DEADLINE).unwrap();
+        }
+    });
+    thread.join().unwrap();
 }
