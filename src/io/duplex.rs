@@ -205,13 +205,18 @@ impl Drop for DuplexStream {
     fn drop(&mut self) {
         self.outgoing.borrow_mut().is_closed = true;
         self.incoming.borrow_mut().is_abandoned = true;
-        // The peer's task may wait for either. Its waker may be foreign, and
-        // what panics there must not come out of a drop.
-        let woken = catch_unwind(AssertUnwindSafe(|| {
-            wake(&self.outgoing, |pipe| &mut pipe.reader);
-            wake(&self.incoming, |pipe| &mut pipe.writer);
-        }));
-        mem::forget(woken);
+        // The peer may wait for either, in one task or in two. A waker may be
+        // foreign: what panics there must not come out of a drop, and must
+        // not keep the other from being told.
+        let told = [
+            catch_unwind(AssertUnwindSafe(|| {
+                wake(&self.outgoing, |pipe| &mut pipe.reader);
+            })),
+            catch_unwind(AssertUnwindSafe(|| {
+                wake(&self.incoming, |pipe| &mut pipe.writer);
+            })),
+        ];
+        mem::forget(told);
     }
 }
 

@@ -2,14 +2,16 @@
 
 use std::io::{self, Read, Write};
 use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tourbillon::Runtime;
 use tourbillon::client::{Client, ClientError, ClientRequest, Connection};
-use tourbillon::io::{AsyncRead, AsyncWrite};
+use tourbillon::io::{AsyncRead, AsyncWrite, duplex};
 
 use super::server_support::{DEADLINE, MIB};
 
@@ -143,4 +145,32 @@ fn an_end_that_the_loop_has_not_heard_of_is_seen() {
         }
     });
     thread.join().unwrap();
+}
+
+/// Whoever waits at the other end hears of a drop, whatever another waker does.
+#[test]
+fn a_waker_that_panics_keeps_nobody_from_hearing_of_a_drop() {
+    struct Panics;
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("as planned");
+        }
+    }
+    struct Counts(AtomicUsize);
+    impl Wake for Counts {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    let (mut here, there) = duplex(1);
+    let panics = Waker::from(Arc::new(Panics));
+    let counts = Arc::new(Counts(AtomicUsize::new(0)));
+    let counting = Waker::from(Arc::clone(&counts));
+    let reading = here.poll_read(&mut Context::from_waker(&panics), &mut [0; 1]);
+    assert!(reading.is_pending());
+    let cx = &mut Context::from_waker(&counting);
+    assert!(here.poll_write(cx, b"1").is_ready());
+    assert!(here.poll_write(cx, b"2").is_pending());
+    drop(there);
+    assert_eq!(counts.0.load(Ordering::Relaxed), 1);
 }
