@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tourbillon::client::ClientRequest;
 use tourbillon::server::{Body, Config, Lifespan, Request, Server, Status};
+use tourbillon::web::middleware::body_limit;
 use tourbillon::web::{Router, TestClient};
 use tourbillon::{sleep, spawn_blocking};
 
@@ -122,4 +123,17 @@ fn jobs_streams_and_large_bodies_are_awaited() {
         .unwrap()
         .with_chunks(chunks);
     assert_eq!(client.send(post).bytes(), body);
+}
+
+/// As a client over a socket has it: a server that refuses a body may close before it has read
+/// all of it, and what it says of that is the answer.
+#[test]
+fn a_long_body_that_is_refused_is_an_answer() {
+    let app = Router::new()
+        .post("/", async |_| "taken")
+        .layer(body_limit(10));
+    let mut client = TestClient::new(app);
+    let post = ClientRequest::new("POST", "/").unwrap();
+    let answer = client.send(post.with_body(vec![b'x'; 4 * 1024 * 1024]));
+    assert_eq!(answer.status(), Status::CONTENT_TOO_LARGE);
 }
