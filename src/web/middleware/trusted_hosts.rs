@@ -27,7 +27,7 @@ use crate::web::host::without_port;
 #[track_caller]
 pub fn trusted_hosts<T: AsRef<str>>(hosts: impl IntoIterator<Item = T>) -> impl Middleware {
     let all = hosts.into_iter();
-    let hosts: Vec<String> = all.map(|host| host.as_ref().to_ascii_lowercase()).collect();
+    let hosts: Vec<String> = all.map(|host| plain(host.as_ref())).collect();
     for host in &hosts {
         let name = host.strip_prefix("*.").unwrap_or(host);
         let is_good = host == "*" || !name.contains('*') && !name.is_empty();
@@ -43,9 +43,14 @@ pub fn trusted_hosts<T: AsRef<str>>(hosts: impl IntoIterator<Item = T>) -> impl 
     }
 }
 
-fn is_host(known: &str, host: &str) -> bool {
+/// As hosts are compared: in small letters, without port and the root's dot.
+fn plain(host: &str) -> String {
     let host = without_port(host);
-    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
+}
+
+fn is_host(known: &str, host: &str) -> bool {
+    let host = plain(host);
     match known.strip_prefix('*') {
         Some("") => true,
         Some(below) => host.strip_suffix(below).is_some_and(|sub| !sub.is_empty()),
@@ -76,6 +81,16 @@ mod tests {
         ] {
             assert_eq!(is_host(known, host), is_known, "{known} for {host}");
         }
+    }
+
+    #[test]
+    fn a_host_is_ours_however_it_was_written() {
+        for known in ["Example.ORG", "example.org:8000", "example.org."] {
+            assert!(is_host(&plain(known), "example.org:80"), "{known}");
+        }
+        assert!(is_host(&plain("*.example.org:8000"), "a.example.org"));
+        assert!(is_host(&plain("[::1]:8000"), "[::1]"));
+        assert!(is_host(&plain("*"), "anything"));
     }
 
     #[test]
