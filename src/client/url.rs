@@ -1,5 +1,7 @@
 //! `http://host:port/path?query`, taken apart.
 
+use std::net::Ipv6Addr;
+
 use super::error::ClientError;
 
 /// Where to connect, and what to ask for.
@@ -29,13 +31,19 @@ impl<'u> Url<'u> {
         // What follows is for the client only (RFC 9110, 7.1).
         let target = target.split('#').next().unwrap_or_default();
         let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
-            rest.split_once(']')?
+            let (host, port) = rest.split_once(']')?;
+            host.parse::<Ipv6Addr>().ok()?;
+            (host, port)
         } else {
             authority.split_at(authority.find(':').unwrap_or(authority.len()))
         };
         let port = match port {
             "" | ":" => 80,
-            port => port.strip_prefix(':')?.parse().ok()?,
+            port => {
+                let digits = port.strip_prefix(':')?;
+                let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+                digits.parse().ok().filter(|_| is_number)?
+            }
         };
         let is_host_byte = |byte: u8| byte.is_ascii_graphic() && !b"@\\".contains(&byte);
         (!host.is_empty() && host.bytes().all(is_host_byte)).then_some(Url {
@@ -85,6 +93,9 @@ mod tests {
             "http://u@a/",
             "http://a:b/",
             "http://a:70000/",
+            "http://a:+80/",
+            "http://[a]/",
+            "http://[127.0.0.1]/",
             "http://[::1",
             "http://[::1]x/",
             "http://a b/",
