@@ -1,8 +1,14 @@
 //! `StaticFiles`: directories, siblings, pages, and what is cached.
 
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
 use std::os::unix::fs::symlink;
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 
-use tourbillon::web::{StaticFiles, Symlinks};
+use tourbillon::server::{Handler, Request};
+use tourbillon::web::{StaticFiles, Symlinks, TestClient};
 
 use super::{folder, site};
 use crate::server_support::{Client, Reply};
@@ -210,4 +216,34 @@ fn a_directory_must_be_one_and_may_be_replaced() {
     assert_eq!(client.get("/a").text(), "two");
     std::fs::remove_file(folder.path("current")).unwrap();
     assert_eq!(client.get("/a").status, 404);
+}
+
+/// The page of a large directory is made by the pool: the loop has others to serve.
+#[test]
+fn a_page_is_not_made_on_the_loop() {
+    let folder = folder(&[]);
+    for number in 0..2000 {
+        let name = format!("{}{number}", "é".repeat(110));
+        std::fs::write(folder.path(&name), "").unwrap();
+    }
+    let files = StaticFiles::new(folder.path("")).unwrap().listing(true);
+    let spent = Rc::new(Cell::new((Duration::ZERO, Duration::ZERO)));
+    let told = Rc::clone(&spent);
+    let mut client = TestClient::new(async move |request: Request| {
+        let begun = Instant::now();
+        let mut on_the_loop = Duration::ZERO;
+        let mut answer = pin!(files.handle(request));
+        let response = poll_fn(|cx| {
+            let polled = Instant::now();
+            let outcome = answer.as_mut().poll(cx);
+            on_the_loop += polled.elapsed();
+            outcome
+        });
+        let response = response.await;
+        told.set((on_the_loop, begun.elapsed()));
+        response
+    });
+    assert_eq!(client.get("/").text().matches("<tr>").count(), 2000);
+    let (on_the_loop, total) = spent.get();
+    assert!(on_the_loop * 4 < total, "{on_the_loop:?} of {total:?}");
 }
