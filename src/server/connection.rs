@@ -5,6 +5,7 @@
 //! of them go through [`Connection::wait`], which gives the thread's shared
 //! buffers back before the task sleeps.
 
+use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
@@ -288,6 +289,13 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         Pin::new(&mut self.timer).poll(cx)
     }
 
+    /// Forgets this wait, if it is the one: nobody wants its end any more.
+    pub(super) fn gave_up(&mut self, wait: Wait) {
+        if self.waits_for == wait {
+            self.made_progress();
+        }
+    }
+
     /// Forgets what was waited for: the next wait has a deadline of its own.
     #[inline]
     pub(super) fn made_progress(&mut self) {
@@ -393,29 +401,33 @@ impl<T: Transport, H: Handler> Connection<T, H> {
     /// A client whose head is too slow is told; one that is idle is not.
     fn say_timeout(&mut self, reason: CloseReason) -> CloseReason {
         if reason == CloseReason::HeadTimeout && !self.input.is_empty() {
-            self.answer(Status::REQUEST_TIMEOUT, "the request head took too long");
+            let status = Status::REQUEST_TIMEOUT;
+            self.answer(status, "the request head took too long");
+            self.log_refusal(status, &reason);
         }
         reason
     }
 
     /// Tells the client what was wrong with its request.
     fn refuse(&mut self, error: ProtocolError) -> CloseReason {
-        let counts = &self.shared().counts;
-        counts
-            .requests_refused
-            .set(counts.requests_refused.get() + 1);
+        let refused = &self.shared().counts.requests_refused;
+        refused.set(refused.get() + 1);
         self.answer(error.status(), error.message());
+        self.log_refusal(error.status(), &error);
+        CloseReason::Http(http::CloseReason::Refused(error))
+    }
+
+    fn log_refusal(&self, status: Status, reason: &dyn fmt::Display) {
         let access_log = &self.shared().config.access_log;
-        if let Some(mut line) = access_log.refused(error.status(), || self.parts().read_clock()) {
+        if let Some(mut line) = access_log.refused(status, || self.parts().read_clock()) {
             line.client = self.place.peer();
             let end = Ending {
                 bytes: self.protocol.body_sent(),
                 took: Duration::ZERO,
-                reason: Some(error.to_string()),
+                reason: Some(reason.to_string()),
             };
             access_log.end(&line, &end);
         }
-        CloseReason::Http(http::CloseReason::Refused(error))
     }
 
     /// Encodes a final answer that no handler made.

@@ -210,6 +210,9 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             return Poll::Pending;
         };
         if !slot.is_wanted(cx) {
+            // It may have been, and is not the client's time any more.
+            slot.rate.borrow_mut().end_wait(self.now());
+            self.gave_up(Wait::Body);
             return Poll::Pending;
         }
         // What is there already was not waited with (RFC 9110, 10.1.1).

@@ -169,7 +169,9 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         Ok(())
     }
 
-    /// Waits for a job of the pool, and writes meanwhile what is encoded.
+    /// Waits for a job of the pool, and writes meanwhile what is encoded. If
+    /// the client has closed its sending side it may be gone, so this too ends
+    /// at the connection's `half_close_timeout`.
     async fn wait_for_disk<R>(
         &mut self,
         job: impl Future<Output = io::Result<R>>,

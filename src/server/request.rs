@@ -236,7 +236,8 @@ impl Request {
     /// rest of up to 64 KiB is dropped then, and a longer one, or one in
     /// chunks, makes it a 500. If this is called again, who has called before
     /// gets an error. A 101 for whose stream nobody has asked closes the
-    /// connection.
+    /// connection. The protocol that it names has to be one of the request's
+    /// `upgrade` field (RFC 9110, 7.8), which is not checked.
     ///
     /// # Examples
     ///

@@ -83,6 +83,15 @@ impl BodySlot {
         }
     }
 
+    /// Says that the reader does not wait any more.
+    fn unwant(&self) {
+        let mut between = self.between.borrow_mut();
+        between.wanted = false;
+        let reader = between.reader.take();
+        drop(between);
+        drop(reader);
+    }
+
     /// Hands over a piece of the body.
     pub(super) fn give(&self, piece: Vec<u8>) {
         let mut between = self.between.borrow_mut();
@@ -173,12 +182,15 @@ impl RequestBody {
     ///
     /// # Cancellation
     ///
-    /// Dropping the future loses nothing: the next call goes on.
+    /// Dropping the future loses nothing: the next call goes on. Until then
+    /// nothing is read.
     pub async fn chunk(&mut self) -> Result<Option<Vec<u8>>, BodyError> {
-        poll_fn(|cx| self.poll_chunk(cx)).await
+        let asking = Asking(self);
+        poll_fn(|cx| asking.0.poll_chunk(cx)).await
     }
 
-    /// Polls for what [`chunk`](Self::chunk) waits for.
+    /// Polls for what [`chunk`](Self::chunk) waits for. The body counts as
+    /// wanted until it is ready.
     pub fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Vec<u8>>, BodyError>> {
         let Some(slot) = &self.slot else {
             return Poll::Ready(Ok(None));
@@ -227,6 +239,18 @@ impl RequestBody {
             }
         }
         Ok(all)
+    }
+}
+
+/// While somebody waits for a piece. Dropped early, nobody does.
+struct Asking<'a>(&'a mut RequestBody);
+
+impl Drop for Asking<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(slot) = &self.0.slot {
+            slot.unwant();
+        }
     }
 }
 

@@ -107,6 +107,27 @@ fn a_line_says_how_a_response_ended_otherwise() {
 }
 
 #[test]
+fn a_head_that_took_too_long_has_a_line() {
+    collect_logs();
+    let config = Config {
+        head_timeout: Duration::from_millis(20),
+        access_log: AccessLog::default(),
+        ..config()
+    };
+    let served = serve_with(config, Router::new);
+    let mut client = served.connect();
+    let from = client.stream.local_addr().unwrap();
+    client.send("GET /too-slow");
+    assert_eq!(client.reply().status, 408);
+    let slow = line(&format!("{from} - "));
+    assert!(slow.contains(" - \"-\" 408 Request Timeout "), "{slow}");
+    assert!(
+        slow.ends_with(" ms (a head took longer than head_timeout)"),
+        "{slow}"
+    );
+}
+
+#[test]
 fn a_pattern_has_gunicorns_atoms() {
     let pattern = concat!(
         "atoms %(h)s %(l)s %(u)s \"%(r)s\" %(m)s %(U)s %(q)s %(H)s %(s)s %(B)s %(b)s ",

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tourbillon::http::CloseReason as HttpReason;
 use tourbillon::server::{BodyError, CloseReason, Config, Handler, Request, Status};
-use tourbillon::sleep;
 use tourbillon::web::Router;
+use tourbillon::{sleep, timeout};
 
 use super::server_support::{PING, Served, config, serve_with};
 use super::timed_scene::Scene;
@@ -108,6 +108,32 @@ fn the_handlers_own_time_is_not_its_clients() {
     (0..GRACE * 3).for_each(|_| scene.pass_second(b"", 0));
     let text = text_of(&scene);
     assert!(text.starts_with("HTTP/1.1 200 "), "{text:?}");
+}
+
+#[test]
+fn a_wait_that_was_given_up_is_not_the_clients() {
+    let distracted = async |request: Request| {
+        let mut body = request.into_body();
+        let mut pieces = 0;
+        loop {
+            match timeout(Duration::from_secs(1), body.chunk()).await {
+                Ok(Ok(Some(_))) => pieces += 1,
+                Ok(Ok(None)) => return format!("read {pieces}"),
+                Ok(Err(error)) => return error.to_string(),
+                // Something else has to be done first.
+                Err(_) => sleep(Duration::from_secs(GRACE * 3)).await,
+            }
+        }
+    };
+    let mut scene = scene(distracted, &post("content-length: 2"));
+    // It waits for a second, twice, and for longer than the rate allows it does not.
+    for _ in 0..2 {
+        (0..GRACE * 3 + 1).for_each(|_| scene.pass_second(b"", 0));
+        scene.pass_second(b"x", 0);
+    }
+    (0..GRACE * 3 + 1).for_each(|_| scene.pass_second(b"", 0));
+    let text = text_of(&scene);
+    assert!(text.ends_with("read 2"), "{text:?}");
 }
 
 #[test]
