@@ -101,6 +101,7 @@ fn a_line_says_how_a_response_ended_otherwise() {
     let from = client.stream.local_addr().unwrap();
     client.send("GET /refused\0 HTTP/1.1\r\n\r\n");
     client.reply();
+    client.assert_closed();
     let refused = line(&format!("{from} - "));
     assert!(refused.contains(" - \"-\" 400 Bad Request "), "{refused}");
     assert!(refused.contains(" ms (the request target"), "{refused}");

@@ -126,6 +126,7 @@ fn sigterm_with_a_hundred_requests_in_flight_loses_none() {
     idle.assert_closed();
     opener.send("k");
     assert!(opener.reply().closes());
+    opener.assert_closed();
     for client in &mut busy {
         let reply = client.reply();
         assert_eq!(

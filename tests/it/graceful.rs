@@ -36,6 +36,7 @@ fn stops_on(signal: i32) {
 
     opener.send("k");
     assert!(opener.reply().closes());
+    opener.assert_closed();
     for client in &mut busy {
         let reply = client.reply();
         assert_eq!((reply.text(), reply.closes()), ("through", true));

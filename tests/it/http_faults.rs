@@ -259,7 +259,7 @@ fn a_refused_client_that_stays_is_closed_after_linger_timeout() {
     let mut client = served.connect();
     client.send("garbage\r\n\r\n");
     assert_eq!(client.reply().status, 400);
-    client.assert_closed();
+    client.assert_ended();
     // It neither closes nor is silent.
     while served.counts().open > 0 {
         let _ = std::io::Write::write(&mut client.stream, b"more");

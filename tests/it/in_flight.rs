@@ -394,7 +394,7 @@ fn those_who_are_refused_and_stay_cost_little() {
         assert_eq!(client.reply().status, 503);
     }
     for client in &mut crowd[64..] {
-        client.assert_closed();
+        client.assert_ended();
     }
     one.settle();
     served.stop().unwrap();

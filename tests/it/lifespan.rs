@@ -116,8 +116,10 @@ fn shutdown_runs_after_the_last_connection_and_gets_the_state() {
     let mut client = served.connect();
     client.send("GET /slow HTTP/1.1\r\nhost: a\r\n\r\n");
     served.connect().settle();
-    served.stop().unwrap();
+    served.handle.stop();
     assert_eq!(client.reply().text(), "slow");
+    client.assert_closed();
+    served.ended().unwrap();
     let events: Vec<String> = events.iter().collect();
     assert_eq!(events, ["answered", "ended with 7"]);
 }

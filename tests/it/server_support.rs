@@ -361,15 +361,30 @@ impl Client {
         let mut all = mem::take(&mut self.received);
         match self.stream.read_to_end(&mut all) {
             Err(error) if error.kind() != ErrorKind::ConnectionReset => panic!("{error}"),
-            _ => all,
+            _ => {}
         }
+        self.close();
+        all
     }
 
-    /// Asserts that the server has closed, in order and without another word.
+    /// Asserts that the server has closed, in order and without another word, and closes as well.
     #[track_caller]
     pub(crate) fn assert_closed(&mut self) {
+        self.assert_ended();
+        self.close();
+    }
+
+    /// Asserts that the server has closed, and stays, so that it lingers.
+    #[track_caller]
+    pub(crate) fn assert_ended(&mut self) {
         let rest = self.rest();
         assert_eq!(String::from_utf8_lossy(&rest), "");
+    }
+
+    /// A server that lingers for `linger_timeout` need not wait for this client.
+    fn close(&self) {
+        // The connection may have been reset.
+        let _ = self.stream.shutdown(Shutdown::Both);
     }
 
     /// Asserts that nothing has come so far.
