@@ -32,8 +32,8 @@ use crate::support::number;
 use scene::Scene;
 use world::Tally;
 
-/// Half of them on each of two threads.
-const SEEDS: u64 = 2_000;
+/// Half of them on each of two threads. CI runs four times as many.
+const SEEDS: u64 = 500;
 
 /// How many of the last events a failure shows; all of them if its seed runs alone.
 const RECENT_MAX: usize = 40;
