@@ -256,18 +256,18 @@ fn only_what_is_not_in_memory_goes_through_the_pool() {
                 assert!(first_body(&all).0 == content, "the bytes differ");
                 tourbillon::stats().jobs - before
             };
-            // The kernel need not forget when it is asked to, so it is asked more than once.
-            let mut cold = None;
+            // The kernel need not forget when it is asked to, and a fast disk may bring it all
+            // back between two looks: so it is asked more than once.
+            let mut cold = 0;
             for _ in 0..50 {
-                if cold.is_none() && forget(&file, len) {
-                    cold = Some(jobs().await);
+                if cold == 0 && forget(&file, len) {
+                    cold = jobs().await;
                 }
             }
-            let warm = jobs().await;
-            assert_eq!(warm, 0);
-            match cold {
-                Some(cold) => assert!((1..=3).contains(&cold), "{cold} jobs for {len} bytes"),
-                None => println!("skipped: a cold file, as the kernel keeps all in memory"),
+            assert!(cold <= 3, "{cold} jobs for {len} bytes");
+            assert_eq!(jobs().await, 0, "all is in memory now");
+            if cold == 0 {
+                println!("skipped: {len} bytes that are not in memory when they are asked for");
             }
         }
     });
