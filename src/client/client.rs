@@ -6,7 +6,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::rc::{Rc, Weak};
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::connection::Connection;
 use super::error::ClientError;
@@ -14,17 +14,22 @@ use super::request::ClientRequest;
 use super::url::Url;
 use crate::http::{Headers, ResponseHead, Status};
 use crate::net::TcpStream;
-use crate::runtime::timeout;
+use crate::runtime::{current, timeout};
 
 /// Idle connections that are kept, to all servers together.
 const IDLE_MAX: usize = 32;
+
+/// How long a connection may be idle, if nothing else is said: as with hyper's
+/// client, and so below what proxies and firewalls forget after.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// How long a server may be silent, if nothing else is said.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Asks servers, and keeps connections for the next time.
 ///
-/// Cloned, it is the same client. One that is dropped closes what it kept.
+/// Cloned, it is the same client. One that is dropped closes what it kept. It
+/// keeps 32 connections at most, those that were used last.
 ///
 /// # Examples
 ///
@@ -60,6 +65,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct Client {
     idle: Rc<RefCell<Vec<Idle>>>,
+    idle_timeout: Duration,
     timeout: Duration,
 }
 
@@ -67,6 +73,8 @@ pub struct Client {
 struct Idle {
     authority: Box<str>,
     connection: Connection<TcpStream>,
+    /// When it has waited for too long; `None` is never.
+    ends: Option<Instant>,
 }
 
 impl Client {
@@ -74,6 +82,7 @@ impl Client {
     pub fn new() -> Self {
         Client {
             idle: Rc::default(),
+            idle_timeout: IDLE_TIMEOUT,
             timeout: TIMEOUT,
         }
     }
@@ -84,6 +93,28 @@ impl Client {
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Sets for how long a connection is kept while nobody uses it, from the
+    /// end of its last answer on. Default: 90 s.
+    ///
+    /// No timer runs for it: those that are too old are closed when the
+    /// client next takes a connection or keeps one, to whichever server.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tourbillon::client::Client;
+    ///
+    /// // Below the 60 s after which the server is known to close.
+    /// let client = Client::new().with_idle_timeout(Duration::from_secs(55));
+    /// # let _ = client;
+    /// ```
+    #[must_use]
+    pub fn with_idle_timeout(mut self, idle_timeout: Duration) -> Self {
+        self.idle_timeout = idle_timeout;
         self
     }
 
@@ -184,6 +215,7 @@ impl Client {
 
     /// A kept connection that the server has not closed meanwhile.
     async fn take_idle(&self, authority: &str) -> Option<Connection<TcpStream>> {
+        close_old(&self.idle);
         loop {
             let found = {
                 let mut idle = self.idle.borrow_mut();
@@ -213,6 +245,7 @@ impl Client {
             connection: Some(connection),
             keeper: Rc::downgrade(&self.idle),
             authority: Box::from(place.authority),
+            idle_timeout: self.idle_timeout,
             timeout: self.timeout,
         }
     }
@@ -228,9 +261,18 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
             .field("idle", &self.idle.borrow().len())
+            .field("idle_timeout", &self.idle_timeout)
             .field("timeout", &self.timeout)
             .finish()
     }
+}
+
+/// Closes what was idle for too long.
+fn close_old(idle: &RefCell<Vec<Idle>>) {
+    let now = current().now();
+    let is_old = |idle: &mut Idle| idle.ends.is_some_and(|ends| ends <= now);
+    let old: Vec<Idle> = idle.borrow_mut().extract_if(.., is_old).collect();
+    drop(old);
 }
 
 /// Whether the server was gone, as one is that has closed an idle connection.
@@ -284,6 +326,7 @@ pub struct Answer {
     connection: Option<Connection<TcpStream>>,
     keeper: Weak<RefCell<Vec<Idle>>>,
     authority: Box<str>,
+    idle_timeout: Duration,
     timeout: Duration,
 }
 
@@ -363,12 +406,14 @@ impl Answer {
         let Some(idle) = self.keeper.upgrade() else {
             return;
         };
-        let authority = std::mem::take(&mut self.authority);
-        let mut idle = idle.borrow_mut();
-        idle.push(Idle {
-            authority,
+        let kept = Idle {
+            authority: std::mem::take(&mut self.authority),
             connection,
-        });
+            ends: current().now().checked_add(self.idle_timeout),
+        };
+        idle.borrow_mut().push(kept);
+        close_old(&idle);
+        let mut idle = idle.borrow_mut();
         let surplus = (idle.len() > IDLE_MAX).then(|| idle.remove(0));
         drop(idle);
         drop(surplus);

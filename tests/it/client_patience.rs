@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 use tourbillon::Runtime;
 use tourbillon::client::{Client, ClientError, ClientRequest, Connection};
 use tourbillon::io::{AsyncRead, AsyncWrite, duplex};
+use tourbillon::server::Request;
+use tourbillon::time::ManualClock;
 
-use super::server_support::{DEADLINE, MIB};
+use super::server_support::{DEADLINE, MIB, Served, serve};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
@@ -102,7 +104,7 @@ fn a_slow_server_is_not_a_silent_one() {
 #[test]
 fn a_server_that_reads_nothing_is_given_up_in_time() {
     let (_listener, url) = listen();
-    let clock = tourbillon::time::ManualClock::new();
+    let clock = ManualClock::new();
     let builder = Runtime::builder().manual_clock(&clock);
     let mut runtime = builder.auto_advance(true).build().unwrap();
     let limit = Duration::from_secs(3);
@@ -145,6 +147,54 @@ fn an_end_that_the_loop_has_not_heard_of_is_seen() {
         }
     });
     thread.join().unwrap();
+}
+
+/// A server that is asked no more need not close, nor be asked, to be rid of a connection.
+#[test]
+fn a_connection_that_was_idle_for_too_long_is_closed() {
+    let app = || async |_: Request| "ok";
+    let (one, other) = (serve(app), serve(app));
+    let clock = ManualClock::new();
+    let mut runtime = Runtime::builder().manual_clock(&clock).build().unwrap();
+    runtime.block_on(async {
+        let get = async |client: &Client, served: &Served| {
+            let url = format!("http://{}/", served.address);
+            client.get(&url).await.unwrap()
+        };
+        let ask = async |client: &Client, served: &Served| {
+            let answer = get(client, served).await;
+            assert_eq!(answer.text(9).await.unwrap(), "ok");
+        };
+        let (limit, moment) = (Duration::from_secs(90), Duration::from_millis(1));
+        let client = Client::new();
+        ask(&client, &one).await;
+        ask(&client, &other).await;
+        clock.advance(limit - moment);
+        ask(&client, &one).await;
+        assert_eq!(one.counts().total, 1, "it was young enough");
+        // One that is taken: the other's time is over, its own counts from its last answer.
+        clock.advance(moment);
+        ask(&client, &one).await;
+        other.wait_until(|counts| counts.open == 0);
+        assert_eq!(one.counts().total, 1, "its time began anew");
+        // One that is given back.
+        let answer = get(&client, &other).await;
+        clock.advance(limit);
+        assert_eq!(one.counts().open, 1, "no timer runs");
+        answer.text(9).await.unwrap();
+        one.wait_until(|counts| counts.open == 0);
+        ask(&client, &one).await;
+        assert_eq!((one.counts().total, other.counts().total), (2, 2));
+
+        let client = Client::new().with_idle_timeout(Duration::ZERO);
+        ask(&client, &one).await;
+        one.wait_until(|counts| counts.open == 1);
+        let client = client.with_idle_timeout(Duration::MAX);
+        ask(&client, &one).await;
+        clock.advance(limit * 1000);
+        ask(&client, &one).await;
+        assert_eq!(one.counts().total, 4);
+    });
 }
 
 /// Whoever waits at the other end hears of a drop, whatever another waker does.
