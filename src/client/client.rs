@@ -240,14 +240,20 @@ impl Client {
         connection: Connection<TcpStream>,
         place: &Url<'_>,
     ) -> Answer {
-        Answer {
+        let is_over = connection.has_read_all();
+        let mut answer = Answer {
             head,
             connection: Some(connection),
             keeper: Rc::downgrade(&self.idle),
             authority: Box::from(place.authority),
             idle_timeout: self.idle_timeout,
             timeout: self.timeout,
+        };
+        // Nobody reads a body that there is not.
+        if is_over {
+            answer.give_back();
         }
+        answer
     }
 }
 
@@ -290,7 +296,8 @@ fn is_end(error: &ClientError) -> bool {
 /// An answer: its head, and a body to receive.
 ///
 /// Read to its end, it gives its connection back to the client; dropped
-/// before, it closes it.
+/// before, it closes it. One that has no body, as to HEAD, with 204, 304 or a
+/// `content-length` of 0, has given it back when it comes.
 ///
 /// # Examples
 ///

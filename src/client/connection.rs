@@ -335,6 +335,11 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         self.protocol.keeps_alive() && is_idle && is_clean && !self.has_ended
     }
 
+    /// Whether nothing more of the answer's body is to come.
+    pub(super) fn has_read_all(&self) -> bool {
+        self.protocol.answer_complete()
+    }
+
     /// What it runs over.
     pub(super) fn stream(&self) -> &S {
         &self.stream

@@ -171,6 +171,41 @@ fn a_thousand_pipelined_requests_are_answered_in_order() {
     });
 }
 
+#[test]
+fn an_answer_without_a_body_gives_its_connection_back_at_once() {
+    let served = serve(|| {
+        Router::new()
+            .get("/", async |_| "Hello!")
+            .get("/empty", async |_| "")
+            .get("/204", async |_| Status::NO_CONTENT)
+            .get("/304", async |_| Response::new(Status::NOT_MODIFIED))
+            .get("/close", async |_| {
+                Response::new(Status::NO_CONTENT).with_header("connection", "close")
+            })
+    });
+    let url = |path: &str| format!("http://{}{path}", served.address);
+    run(async || {
+        let client = Client::new();
+        let mut unread = Vec::new();
+        for (method, path) in [
+            ("HEAD", "/"),
+            ("GET", "/empty"),
+            ("GET", "/204"),
+            ("GET", "/304"),
+            ("GET", "/204"),
+        ] {
+            let request = ClientRequest::new(method, "/").unwrap();
+            unread.push(client.send(&url(path), request).await.unwrap());
+            assert_eq!(served.counts().total, 1, "{method} {path}");
+        }
+        for answer in unread {
+            assert_eq!(answer.bytes(0).await.unwrap(), b"");
+        }
+        let _unread = client.get(&url("/close")).await.unwrap();
+        served.wait_until(|counts| counts.open == 0);
+    });
+}
+
 /// A server of std's that answers each connection with the next of these, byte for byte, once a
 /// request has come, and then closes. Returns how many connections came.
 fn canned(answers: Vec<&'static [u8]>) -> (String, JoinHandle<()>) {
