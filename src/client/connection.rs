@@ -16,6 +16,11 @@ use crate::io::{AsyncRead, AsyncWrite};
 /// server that gets no rid of its answers takes no more requests.
 const READ_AHEAD_MAX: usize = 1024 * 1024;
 
+/// Interim answers (1xx) that are passed over before one final answer. RFC 9110
+/// has no limit; a server that sends hints for ever must not keep one waiting
+/// for ever.
+const INTERIM_MAX: usize = 16;
+
 /// What one read may bring.
 const READ_BYTES: usize = 16 * 1024;
 
@@ -65,6 +70,8 @@ pub struct Connection<S> {
     has_ended: bool,
     /// Something has come since the last request was sent.
     has_heard: bool,
+    /// Interim answers since the last final one.
+    interim: usize,
     output: Vec<u8>,
     /// How much of the output has gone.
     written: usize,
@@ -81,6 +88,7 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
             consumed: 0,
             has_ended: false,
             has_heard: false,
+            interim: 0,
             output: Vec::new(),
             written: 0,
         }
@@ -181,13 +189,14 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         Poll::Ready(Ok(()))
     }
 
-    /// Waits for the head of the next answer. Interim answers (1xx) are passed
-    /// over; what is unread of the answer before is read and dropped.
+    /// Waits for the head of the next answer. Up to 16 interim answers (1xx)
+    /// are passed over; what is unread of the answer before is read and
+    /// dropped.
     ///
     /// # Errors
     ///
-    /// `Answer` when it breaks HTTP or is cut off, `Io` when the connection is
-    /// broken.
+    /// `Answer` when it breaks HTTP or is cut off, `TooManyInterim` when more
+    /// interim answers come before it, `Io` when the connection is broken.
     ///
     /// # Cancellation
     ///
@@ -196,9 +205,10 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
         while self.chunk().await?.is_some() {}
         loop {
             let head = poll_fn(|cx| self.poll_head(cx)).await?;
-            let is_final = !head.status.is_interim() || head.status == Status::SWITCHING_PROTOCOLS;
-            if is_final {
-                return Ok(head);
+            match self.interim {
+                0 => return Ok(head),
+                1..=INTERIM_MAX => {}
+                _ => return Err(ClientError::TooManyInterim),
             }
         }
     }
@@ -207,8 +217,8 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
     ///
     /// # Errors
     ///
-    /// As [`receive`](Self::receive); and `Answer` when an answer's body is
-    /// being read.
+    /// As [`receive`](Self::receive), but interim answers are never too many;
+    /// and `Answer` when an answer's body is being read.
     ///
     /// # Cancellation
     ///
@@ -250,6 +260,9 @@ impl<S: AsyncRead + AsyncWrite> Connection<S> {
             match received.event {
                 Event::Head => {
                     self.consumed += received.consumed;
+                    let switches = head.status == Status::SWITCHING_PROTOCOLS;
+                    let is_interim = head.status.is_interim() && !switches;
+                    self.interim = if is_interim { self.interim + 1 } else { 0 };
                     return Poll::Ready(Ok(head));
                 }
                 Event::NeedMore => self.consumed += received.consumed,

@@ -32,6 +32,8 @@ pub enum ClientError {
     Io(io::Error),
     /// The answer is not HTTP, or not all of it came.
     Answer(AnswerError),
+    /// More than 16 interim answers (1xx) came before the final one.
+    TooManyInterim,
     /// Nothing came for this long.
     Timeout(Duration),
     /// The body is longer than the caller wants.
@@ -47,6 +49,9 @@ impl fmt::Display for ClientError {
             ClientError::Connect(error) => write!(f, "no connection: {error}"),
             ClientError::Io(error) => write!(f, "the connection broke: {error}"),
             ClientError::Answer(error) => error.fmt(f),
+            ClientError::TooManyInterim => {
+                f.write_str("more than 16 interim answers (1xx) came before the final one")
+            }
             ClientError::Timeout(time) => write!(f, "the server was silent for {time:?}"),
             ClientError::TooLong => f.write_str("the answer's body is longer than wanted"),
             ClientError::Closed => f.write_str("the connection takes no more requests"),
@@ -78,7 +83,9 @@ impl From<ClientError> for io::Error {
             ClientError::Answer(AnswerError::CutOff) => io::ErrorKind::UnexpectedEof,
             ClientError::Timeout(_) => io::ErrorKind::TimedOut,
             ClientError::Closed => io::ErrorKind::NotConnected,
-            ClientError::Answer(_) | ClientError::TooLong => io::ErrorKind::InvalidData,
+            ClientError::Answer(_) | ClientError::TooManyInterim | ClientError::TooLong => {
+                io::ErrorKind::InvalidData
+            }
         };
         io::Error::new(kind, error)
     }

@@ -296,6 +296,36 @@ fn a_wait_that_was_given_up_loses_nothing_of_a_head() {
     });
 }
 
+#[test]
+fn hints_without_end_are_an_error() {
+    crate::support::within(|| {
+        run(async || {
+            let (here, mut there) = duplex(4096);
+            let mut connection = Connection::new(here);
+            let request = ClientRequest::new("GET", "/").unwrap();
+            let hints = |count| "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(count);
+            let last = "HTTP/1.1 204 None\r\n\r\n";
+            // As many as may be, twice: they are counted for each answer.
+            for _ in 0..2 {
+                connection.send(&request).await.unwrap();
+                write(&mut there, &(hints(16) + last)).await;
+                let head = connection.receive().await.unwrap();
+                assert_eq!(head.status, Status::NO_CONTENT);
+            }
+            connection.send(&request).await.unwrap();
+            write(&mut there, &hints(17)).await;
+            let error = connection.receive().await.unwrap_err();
+            assert!(matches!(error, ClientError::TooManyInterim), "{error}");
+            // Whoever wants to see each of them may.
+            write(&mut there, &(hints(1) + last)).await;
+            for expected in [103, 204] {
+                let head = connection.receive_any().await.unwrap();
+                assert_eq!(head.status.code(), expected);
+            }
+        });
+    });
+}
+
 async fn write(stream: &mut DuplexStream, data: &str) {
     let count = poll_fn(|cx| stream.poll_write(cx, data.as_bytes())).await;
     assert_eq!(count.unwrap(), data.len());
