@@ -47,12 +47,20 @@ use super::status::Status;
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct ClientProtocol {
-    /// Methods of the requests whose answers have not begun, oldest first.
-    asked: VecDeque<Method>,
+    /// The requests whose answers have not begun, oldest first.
+    asked: VecDeque<Asked>,
     reading: Reading,
     sending: Sending,
     /// No request may follow on this connection.
     closes: bool,
+}
+
+/// What of a request is needed to understand its answer.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    method: Method,
+    /// It offers other protocols to switch to.
+    upgrades: bool,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -119,9 +127,12 @@ impl ClientProtocol {
             Some(BodyLength::Unknown) => (Framing::Chunked, Sending::Chunked),
         };
         self.sending = sending;
-        self.asked.push_back(head.method());
-        self.closes = head.headers.known().has(Known::Connection)
-            && head.headers.has_token("connection", "close");
+        let known = head.headers.known();
+        self.asked.push_back(Asked {
+            method: head.method(),
+            upgrades: known.has(Known::Upgrade),
+        });
+        self.closes = known.has(Known::Connection) && head.headers.has_token("connection", "close");
         encode::request(head, framing, out);
         Ok(())
     }
@@ -281,7 +292,7 @@ impl ClientProtocol {
         input: &[u8],
         head: &mut ResponseHead,
     ) -> Result<Received, AnswerError> {
-        let Some(method) = self.asked.front().copied() else {
+        let Some(Asked { method, upgrades }) = self.asked.front().copied() else {
             return Err(AnswerError::Unasked);
         };
         let window = &input[..input.len().min(limits.head_bytes_max)];
@@ -307,7 +318,11 @@ impl ClientProtocol {
         };
         let lines = &window[..begin + end + 2];
         let is_http10 = parse_head(lines, head)?;
-        if head.status.is_interim() && head.status != Status::SWITCHING_PROTOCOLS {
+        let switches = head.status == Status::SWITCHING_PROTOCOLS;
+        if switches && !upgrades {
+            return Err(AnswerError::UpgradeUnasked);
+        }
+        if head.status.is_interim() && !switches {
             self.reading = Reading::Between;
         } else {
             self.asked.pop_front();
@@ -445,6 +460,8 @@ fn decimal(value: &[u8]) -> Result<u64, AnswerError> {
 pub enum AnswerError {
     /// Something came that nothing was asked for.
     Unasked,
+    /// A 101 came, and the request has no `upgrade` field (RFC 9110, 7.8).
+    UpgradeUnasked,
     /// The first line is not `HTTP/1.x`, a status and a space (RFC 9112, 4).
     StatusLine,
     /// A line of the head does not end in CR LF (RFC 9112, 2.2).
@@ -466,6 +483,7 @@ impl fmt::Display for AnswerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             AnswerError::Unasked => "an answer came that nothing was asked for",
+            AnswerError::UpgradeUnasked => "a 101 came, and the request asked for no upgrade",
             AnswerError::StatusLine => "the answer does not begin with a status line of HTTP/1.x",
             AnswerError::LineEnd => "a line of the answer's head does not end in CR LF",
             AnswerError::Field => "a header field of the answer is malformed",

@@ -3,10 +3,16 @@
 use super::super::client::{AnswerError, ClientProtocol};
 use super::super::{BodyLength, Event, Limits, RequestHead, ResponseHead, SendError, Status};
 
+/// One that has asked with these methods; a `+` behind one asks for an upgrade as well.
 fn asked(methods: &[&str]) -> ClientProtocol {
     let mut protocol = ClientProtocol::new();
     for method in methods {
-        let request = RequestHead::new(method, "/").expect("a request");
+        let name = method.trim_end_matches('+');
+        let mut request = RequestHead::new(name, "/").expect("a request");
+        if name != *method {
+            let offered = request.headers_mut().append("upgrade", "a");
+            offered.expect("a field");
+        }
         let sent = protocol.send_head(&request, None, &mut Vec::new());
         assert_eq!(sent, Ok(()));
     }
@@ -85,7 +91,7 @@ fn where_an_answer_ends_depends_on_the_request_too() {
             "200:ab",
         ),
         (
-            &["GET"],
+            &["GET+"],
             "HTTP/1.1 101 x\r\nupgrade: a\r\n\r\nnot http",
             "101:",
         ),
@@ -177,6 +183,24 @@ fn an_answer_that_is_cut_off_or_was_not_asked_for_is_an_error() {
     assert_eq!(read(&mut asked(&[]), &[], true).as_deref(), Ok(""));
 }
 
+/// 7.8: a server must not switch to what the client has not offered.
+#[test]
+fn rfc9110_7_8_a_101_that_nobody_asked_for_is_an_error() {
+    let text = b"HTTP/1.1 101 x\r\nupgrade: a\r\n\r\n";
+    for (methods, answers) in [
+        (&["GET"][..], &[&text[..]][..]),
+        // The one that asked is not the one that is answered.
+        (&["GET", "GET+"], &[text]),
+        (&["GET+", "GET"], &[b"HTTP/1.1 204 x\r\n\r\n", text]),
+        (&["CONNECT"], &[text]),
+    ] {
+        let mut protocol = asked(methods);
+        let said = read(&mut protocol, answers, false);
+        assert_eq!(said, Err(AnswerError::UpgradeUnasked), "{methods:?}");
+        assert!(!protocol.keeps_alive());
+    }
+}
+
 #[test]
 fn a_connection_is_used_again_when_both_sides_allow_it() {
     for (input, stays) in [
@@ -193,7 +217,7 @@ fn a_connection_is_used_again_when_both_sides_allow_it() {
         ("HTTP/1.1 200 OK\r\n\r\n", false),
         ("HTTP/1.1 101 OK\r\n\r\n", false),
     ] {
-        let mut protocol = asked(&["GET"]);
+        let mut protocol = asked(&["GET+"]);
         read(&mut protocol, &[input.as_bytes()], false).expect(input);
         assert_eq!(protocol.keeps_alive(), stays, "{input:?}");
     }
