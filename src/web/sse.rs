@@ -23,6 +23,10 @@ use crate::server::{Body, BodyWriter, Draining, IntoResponse, Request, Response,
 /// recommends a comment "every 15 seconds or so".
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
+/// Comments that follow each other any faster serve nobody, and with no time
+/// between them they would be all that is done.
+const KEEP_ALIVE_MIN: Duration = Duration::from_secs(1);
+
 /// A response of server-sent events, as a browser's `EventSource` reads them.
 ///
 /// It has `cache-control: no-cache`, and `x-accel-buffering: no` so that
@@ -79,10 +83,10 @@ where
     }
 
     /// How long nothing may be sent before a comment is. Default: 15 s.
-    /// `None` is never.
+    /// `None` is never; less than a second counts as one.
     #[must_use]
     pub fn keep_alive(mut self, silence: Option<Duration>) -> Self {
-        self.keep_alive = silence;
+        self.keep_alive = silence.map(|silence| silence.max(KEEP_ALIVE_MIN));
         self
     }
 

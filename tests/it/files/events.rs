@@ -17,7 +17,7 @@ fn serve_events() -> (Served, mpsc::Receiver<()>) {
 }
 
 fn app(dropped: Sender<()>) -> Router {
-    let quick = Some(Duration::from_millis(5));
+    let quick = Some(Duration::from_secs(1));
     Router::new()
         .get("/ping", async |_| "pong")
         .get("/three", async |request: Request| {
@@ -90,7 +90,7 @@ fn events_come_as_they_are_sent_and_go_on_where_they_ended() {
 fn silence_is_broken_by_comments() {
     let (served, _dropped) = serve_events();
     let mut client = ask(&served, "/silent");
-    for _ in 0..3 {
+    for _ in 0..2 {
         assert_eq!(client.chunk().unwrap(), b": keep-alive\n\n");
     }
 }
@@ -161,4 +161,19 @@ fn silence_is_counted_from_the_last_event() {
         .into_response()
     });
     assert_eq!(client.get("/").text(), "data: x\n\n: keep-alive\n\n");
+}
+
+/// Else none at all would be endless comments.
+#[test]
+fn silence_is_broken_once_a_second_at_most() {
+    for wanted in [Duration::ZERO, Duration::from_millis(500)] {
+        let mut client = TestClient::new(async move |request: Request| {
+            let events = Sse::new(&request, async |_events| {
+                tourbillon::sleep(Duration::from_millis(3500)).await;
+                Ok(())
+            });
+            events.keep_alive(Some(wanted)).into_response()
+        });
+        assert_eq!(client.get("/").text(), ": keep-alive\n\n".repeat(3));
+    }
 }
