@@ -7,6 +7,8 @@ use std::io;
 use std::os::fd::{IntoRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
+use super::signal::errno_location;
+
 /// What a name in a directory stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -34,7 +36,8 @@ impl Drop for Stream {
 }
 
 /// Lists a directory that is open for reading, without `.` and `..` and those that `skips` says, in
-/// no order, and says whether these are all: no more than `max`.
+/// no order, and says whether these are all: no more than `max`. An error in between is returned,
+/// since what was listed so far would look like all of it.
 pub(crate) fn list(
     directory: OwnedFd,
     max: usize,
@@ -52,11 +55,17 @@ pub(crate) fn list(
     let stream = Stream(stream);
     let mut entries = Vec::new();
     loop {
+        // SAFETY: the location of errno is valid for the calling thread.
+        unsafe { *errno_location() = 0 };
         // SAFETY: the stream is open, and this thread alone has it.
         let entry = unsafe { libc::readdir(stream.0) };
         if entry.is_null() {
-            // Its end, or an error; both end the listing.
-            return Ok((entries, true));
+            // Its end and an error look the same, but for errno.
+            let error = io::Error::last_os_error();
+            return match error.raw_os_error() {
+                Some(0) | None => Ok((entries, true)),
+                Some(_) => Err(error),
+            };
         }
         // SAFETY: the entry is valid up to the next call, and its name ends in a zero.
         let name = unsafe { CStr::from_ptr((*entry).d_name.as_ptr()) };

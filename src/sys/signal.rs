@@ -407,7 +407,7 @@ fn exchange_action(
     Ok(unsafe { before.assume_init() })
 }
 
-fn errno_location() -> *mut c_int {
+pub(super) fn errno_location() -> *mut c_int {
     #[cfg(target_os = "linux")]
     // SAFETY: it returns the address of the calling thread's errno, and has no other effect.
     return unsafe { libc::__errno_location() };

@@ -7,6 +7,7 @@
 )]
 
 mod beneath;
+mod listing;
 mod signals;
 mod sockets;
 mod unnamed;
