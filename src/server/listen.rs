@@ -44,6 +44,11 @@ pub enum Listen {
     /// A listening socket that this process has inherited, TCP or Unix, by
     /// its number. A duplicate of it is used: whoever opened it keeps it, and
     /// when the server has stopped, connections wait for the next one.
+    ///
+    /// A duplicate shares its open file description (dup(2)), and that
+    /// becomes nonblocking and stays so. For whoever else holds the socket,
+    /// in this process or another, accept(2) fails with `WouldBlock` from
+    /// then on where it used to wait.
     Fd(RawFd),
     /// The sockets that systemd hands over, by `LISTEN_PID` and `LISTEN_FDS`
     /// (sd_listen_fds(3)): descriptors from 3 on. None is an error.

@@ -215,7 +215,9 @@ fn a_socket_is_inherited_by_its_number_and_stays_with_its_owner() {
         served.unwrap();
     }
     assert!(path.exists(), "the file is its maker's");
-    // The server made the open socket nonblocking, and it is its owner's again.
+    // As the duplicate was made nonblocking, so was the owner's.
+    let error = tcp.accept().unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock);
     tcp.set_nonblocking(false).unwrap();
     let _client = TcpStream::connect(address).unwrap();
     tcp.accept().unwrap();
