@@ -13,6 +13,8 @@ pub(super) struct Validators<'a> {
     pub(super) etag: Option<&'a str>,
     /// In seconds since 1970.
     pub(super) modified: Option<u64>,
+    /// No two representations can have this date in common.
+    pub(super) is_dated_strongly: bool,
     /// The time it is, in seconds since 1970.
     pub(super) now: u64,
 }
@@ -57,8 +59,8 @@ pub(super) fn evaluate(fields: &Headers, current: Validators<'_>) -> Verdict {
 /// Whether a range still means what the client thinks it does: there is no
 /// `if-range`, or what it names is what there is (13.1.5).
 ///
-/// A date has to be the very same, and so long ago that nothing can have
-/// changed twice within its second (8.8.2.2).
+/// A date has to be the very same, no other representation's, and so long ago
+/// that nothing can have changed twice within its second (8.8.2.2).
 pub(super) fn range_applies(fields: &Headers, current: Validators<'_>) -> bool {
     let mut values = fields.get_all("if-range");
     let Some(value) = values.next() else {
@@ -69,6 +71,9 @@ pub(super) fn range_applies(fields: &Headers, current: Validators<'_>) -> bool {
     }
     if let Some((tag, [])) = take_tag(value) {
         return !tag.is_weak && current.etag == Some(tag.opaque);
+    }
+    if !current.is_dated_strongly {
+        return false;
     }
     let date = parse_http_date(value, current.now);
     date.is_some() && date == current.modified && date.is_some_and(|date| date < current.now)

@@ -57,6 +57,7 @@ pub struct FileResponse {
     opened: Opened,
     path: PathBuf,
     headers: Headers,
+    has_siblings: bool,
 }
 
 impl FileResponse {
@@ -99,6 +100,7 @@ impl FileResponse {
             opened,
             path,
             headers,
+            has_siblings: false,
         }
     }
 
@@ -136,6 +138,12 @@ impl FileResponse {
         let set = self.headers.insert("content-disposition", field);
         set.expect("control characters were replaced");
         self
+    }
+
+    /// Says that the client may have been given another file for the same URL,
+    /// of the same date: of what it has, only a strong tag tells which it is.
+    pub(super) fn has_siblings(&mut self) {
+        self.has_siblings = true;
     }
 
     /// The last part of its path.
@@ -193,6 +201,7 @@ impl FileResponse {
         let validators = Validators {
             etag: self.headers.get("etag"),
             modified: self.opened.modified.map(seconds),
+            is_dated_strongly: !self.has_siblings,
             now: now(),
         };
         match conditions::evaluate(request.headers(), validators) {

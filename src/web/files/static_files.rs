@@ -171,6 +171,10 @@ impl StaticFiles {
     /// weights say. Default: no. Responses then have
     /// `vary: accept-encoding`. The sibling is taken as it is, also if it is
     /// older than the file.
+    ///
+    /// A file and its sibling may have one date. So an `if-range` that holds
+    /// a date is answered by the whole; one with an `etag` works as ever
+    /// (RFC 9110, 8.8.2.2 and 13.1.5).
     #[must_use]
     pub fn precompressed(self, is_used: bool) -> Self {
         self.set(|settings| settings.is_precompressed = is_used)
@@ -384,6 +388,9 @@ impl Settings {
                 let set = file.headers_mut().insert(name, value);
                 set.expect("options were checked when they were set");
             }
+        }
+        if self.is_precompressed {
+            file.has_siblings();
         }
         file.respond_to(request)
     }

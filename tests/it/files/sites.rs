@@ -1,11 +1,12 @@
 //! `StaticFiles`: directories, siblings, pages, and what is cached.
 
 use std::cell::Cell;
+use std::fs::File;
 use std::future::{Future, poll_fn};
 use std::os::unix::fs::symlink;
 use std::pin::pin;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use tourbillon::server::{Handler, Request};
 use tourbillon::web::{StaticFiles, Symlinks, TestClient};
@@ -117,6 +118,41 @@ fn compressed_siblings_by_what_is_accepted() {
     let reply = client.get("/a.css.gz");
     assert_eq!(reply.field("content-type"), Some("application/gzip"));
     assert_eq!(reply.field("content-encoding"), None);
+}
+
+/// A range that is put behind a part of the other representation would be garbage.
+#[test]
+fn a_range_is_not_taken_from_the_other_sibling_because_of_its_date() {
+    let folder = folder(&[("a.css", b"0123456789"), ("a.css.gz", b"abcdefghij")]);
+    for name in ["a.css", "a.css.gz"] {
+        let file = File::options().append(true).open(folder.path(name));
+        let then = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        file.unwrap().set_modified(then).unwrap();
+    }
+    let ask = |client: &mut Client, accepted: &str, fits: &str| {
+        let fields = format!("accept-encoding: {accepted}\r\nrange: bytes=5-\r\n{fits}");
+        client.send(format!("GET /a.css HTTP/1.1\r\nhost: a\r\n{fields}\r\n"));
+        client.reply()
+    };
+    let by_date = "if-range: Sun, 09 Sep 2001 01:46:40 GMT\r\n";
+    let alone = site(&folder.path(""), |files| files);
+    let reply = ask(&mut alone.connect(), "gzip", by_date);
+    assert_eq!((reply.status, reply.text()), (206, "56789"));
+
+    let served = site(&folder.path(""), |files| files.precompressed(true));
+    let mut client = served.connect();
+    for (accepted, whole, rest) in [
+        ("identity", "0123456789", "56789"),
+        ("gzip", "abcdefghij", "fghij"),
+    ] {
+        let reply = ask(&mut client, accepted, by_date);
+        assert_eq!((reply.status, reply.text()), (200, whole), "{accepted}");
+        let tag = reply.field("etag").unwrap();
+        for fits in [format!("if-range: {tag}\r\n"), String::new()] {
+            let reply = ask(&mut client, accepted, &fits);
+            assert_eq!((reply.status, reply.text()), (206, rest), "{accepted}");
+        }
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ const AFTER: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
 const CURRENT: Validators<'_> = Validators {
     etag: Some("\"a\""),
     modified: Some(MODIFIED),
+    is_dated_strongly: true,
     now: MODIFIED + 1000,
 };
 
@@ -140,6 +141,7 @@ fn what_is_not_known_fits_nothing() {
         etag: None,
         modified: None,
         now: MODIFIED,
+        ..CURRENT
     };
     for (name, value, expected) in [
         ("if-match", "\"a\"", Failed),
@@ -176,6 +178,12 @@ fn if_range() {
         ..CURRENT
     };
     assert!(!range_applies(&fields(&[("if-range", SAME)]), fresh));
+    let shared = Validators {
+        is_dated_strongly: false,
+        ..CURRENT
+    };
+    assert!(!range_applies(&fields(&[("if-range", SAME)]), shared));
+    assert!(range_applies(&fields(&[("if-range", "\"a\"")]), shared));
 }
 
 /// 8.8.3.2: a weak tag of one's own fits where the weak comparison does.
