@@ -141,14 +141,15 @@ impl Middleware for Compression {
                 Err(error) => error.into_response(),
             };
         }
-        if !self.is_wanted(&response) && !varies_in_part(&response) {
+        let is_wanted = self.is_wanted(&response);
+        if !is_wanted && !varies_in_part(&response) {
             return response;
         }
         if let Err(error) = add_vary(response.headers_mut(), "accept-encoding") {
             return error.into_response();
         }
         match coding {
-            Some(coding) if self.is_wanted(&response) => self.compress(response, coding),
+            Some(coding) if is_wanted => self.compress(response, coding),
             _ => response,
         }
     }
