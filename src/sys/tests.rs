@@ -14,10 +14,19 @@ mod unnamed;
 
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use super::fault::{is_out_of_descriptors, raw_os_error};
 use super::*;
+
+/// An empty directory of a test's own, which removes it.
+fn folder(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("tourbillon-{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir(&folder).unwrap();
+    folder
+}
 
 const ALONE: &str = "TOURBILLON_TEST_ALONE";
 

@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::super::beneath::{Links, open_beneath, open_directory, open_step_by_step};
+use super::folder;
 
 struct Tree(PathBuf);
 
 impl Tree {
     fn new(name: &str) -> Self {
-        let root = std::env::temp_dir().join(format!("tourbillon-{name}-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&root);
+        let root = folder(name);
         fs::create_dir_all(root.join("in/deep/er")).unwrap();
         fs::write(root.join("secret"), "secret").unwrap();
         fs::write(root.join("in/a"), "a").unwrap();

@@ -4,13 +4,11 @@ use std::fs::{self, File};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use super::super::{list, raw_os_error};
+use super::folder;
 
 #[test]
 fn an_error_between_two_entries_is_not_the_end() {
-    let name = format!("tourbillon-sys-listing-{}", std::process::id());
-    let folder = std::env::temp_dir().join(name);
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir(&folder).unwrap();
+    let folder = folder("sys-listing");
     for name in ["a", "b", "c"] {
         fs::write(folder.join(name), "").unwrap();
     }

@@ -4,13 +4,11 @@ use std::fs;
 use std::io::{Read, Seek, Write};
 
 use super::super::{link_unnamed, open_unnamed};
+use super::folder;
 
 #[test]
 fn a_file_without_a_name_may_be_given_one() {
-    let name = format!("tourbillon-sys-unnamed-{}", std::process::id());
-    let folder = std::env::temp_dir().join(name);
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir(&folder).unwrap();
+    let folder = folder("sys-unnamed");
     let mut file = open_unnamed(&folder).unwrap();
     file.write_all(b"tick").unwrap();
     assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
