@@ -100,14 +100,18 @@ impl Asks {
         }
     }
 
-    /// The same, and nothing can be asked any more.
-    pub(super) fn finish(&self) {
-        let connection = {
-            let mut asked = self.0.borrow_mut();
-            asked.is_over = true;
-            asked.connection.take()
-        };
+    /// Forgets whom to wake: the next exchange may be of another connection.
+    #[inline]
+    pub(super) fn forget_connection(&self) {
+        // It may be foreign: nothing is borrowed while it is dropped.
+        let connection = self.0.borrow_mut().connection.take();
         drop(connection);
+    }
+
+    /// Forgets all of it, and nothing can be asked any more.
+    pub(super) fn finish(&self) {
+        self.0.borrow_mut().is_over = true;
+        self.forget_connection();
         self.clear();
     }
 }

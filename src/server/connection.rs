@@ -55,7 +55,7 @@ pub(super) struct Connection<T, H> {
     waits_for: Wait,
 
     // For the exchange in progress.
-    /// Some while there is one, and at most until the next is awaited.
+    /// Some while there is one, and then until its answer has gone.
     link: Option<OpenLink>,
     /// Its status, once the head is encoded.
     pub(super) answered_with: Option<Status>,
@@ -161,7 +161,6 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             self.close(CloseReason::Upgraded).await;
             return CloseReason::Upgraded;
         };
-        self.note_waiting(true);
         let read = self.input.unread().to_vec();
         self.input.clear();
         self.input.release();
@@ -267,7 +266,6 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         };
         self.give_link_back();
         self.note_waker(cx);
-        self.note_waiting(false);
         self.poll_deadline(wait, limit, cx)
             .map(|()| Err(NoHead::Close(reason)))
     }
@@ -364,38 +362,28 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         link.expect("an exchange has taken one")
     }
 
-    /// Takes a link for an exchange, unless there is one from the last.
+    /// Takes a link for an exchange, unless that of the last will do.
     #[inline]
     pub(super) fn take_link(&mut self) {
-        if self.link.is_none() {
-            let link = self.shared().take_link();
-            let shown = link.share();
-            self.place.note(|open| open.link = Some(shown));
-            self.link = Some(link);
+        if self.link.as_ref().is_some_and(|link| !link.is_used_up()) {
+            return;
         }
+        let link = self.shared().take_link();
+        let shown = link.share();
+        drop(self.place.note(|open| open.link.replace(shown)));
+        self.link = Some(link);
     }
 
-    /// Ends the exchange for those who hold the other end.
-    pub(super) fn end_link(&mut self) {
-        if self.link().is_used_up() {
-            drop(self.unlink());
-        } else {
-            self.link().clear();
-        }
-    }
-
-    /// An idle connection needs none.
+    /// An idle connection needs none, and without one is seen to be idle.
     fn give_link_back(&mut self) {
-        if let Some(link) = self.unlink() {
+        let Some(link) = self.link.take() else {
+            return;
+        };
+        let is_used_up = link.is_used_up();
+        drop(self.place.note(|open| open.link.take()));
+        if !is_used_up {
             self.shared().give_link(link);
         }
-    }
-
-    fn unlink(&mut self) -> Option<OpenLink> {
-        let link = self.link.take()?;
-        let shown = self.place.note(|open| open.link.take());
-        drop(shown);
-        Some(link)
     }
 
     /// A client whose head is too slow is told; one that is idle is not.
@@ -452,11 +440,6 @@ impl<T: Transport, H: Handler> Connection<T, H> {
     /// Tells the server whom to wake when it drains.
     pub(super) fn note_waker(&self, cx: &Context<'_>) {
         self.shared().note_waker(self.place.key, cx);
-    }
-
-    /// Tells the server how far this connection is, before it waits.
-    pub(super) fn note_waiting(&self, in_request: bool) {
-        self.place.note(|open| open.is_busy = in_request);
     }
 
     /// Notes that an exchange has ended, and a deadline for the next begins.

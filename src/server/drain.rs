@@ -200,7 +200,6 @@ fn name(open: &Open, now: Instant) -> String {
         .peer
         .map_or_else(|| "unknown peer".to_owned(), |peer| peer.to_string());
     let line = open.link.as_ref().map(|link| link.line.borrow());
-    let line = line.filter(|_| open.is_busy);
     let state = match line.and_then(|line| Some((line.since?, line))) {
         Some((begun, line)) => format!("{line} for {:.1?}", since(begun)),
         None => "idle".to_owned(),

@@ -53,7 +53,6 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         let head = request.head();
         self.link().begin(head, self.now());
         let (requests, peer) = self.place.note(|open| {
-            open.is_busy = true;
             open.requests += 1;
             (open.requests, open.peer)
         });
@@ -149,7 +148,6 @@ impl<T: Transport, H: Handler> Connection<T, H> {
                 Poll::Pending => match self.poll_flush(cx) {
                     Poll::Ready(Err(reason)) => reason,
                     _ => {
-                        self.note_waiting(true);
                         ready!(self.poll_presence(cx))
                     }
                 },
@@ -309,7 +307,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         self.note_exchange_ended();
         let next = self.protocol.finish_exchange();
         if next != Next::Upgrade {
-            self.end_link();
+            self.link().end();
         }
         match next {
             Next::KeepAlive => Ok(()),

@@ -138,7 +138,6 @@ impl<T: Transport, H: Handler> Connection<T, H> {
                     Poll::Ready(Err(broken(&error)))
                 }
                 Poll::Pending => {
-                    connection.note_waiting(true);
                     let late = connection.poll_write_timeout(has_moved, cx);
                     has_moved = false;
                     late.map(|late| late.map(|()| None))
@@ -187,7 +186,6 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             if let Poll::Ready(Err(reason)) = connection.poll_flush(cx) {
                 return Poll::Ready(Err(reason));
             }
-            connection.note_waiting(true);
             connection.poll_presence(cx).map(Err)
         })
         .await

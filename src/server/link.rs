@@ -79,12 +79,22 @@ impl OpenLink {
         self.0.over.set();
     }
 
-    /// Makes it fit for another exchange.
+    /// Ends the exchange: tells who still holds the other end, or makes it
+    /// fit for another exchange.
     #[inline]
-    pub(super) fn clear(&self) {
+    pub(super) fn end(&self) {
+        if self.is_used_up() {
+            self.finish();
+            return;
+        }
         self.0.client.set(None);
         self.0.route.take();
         self.0.asks.clear();
+    }
+
+    fn finish(&self) {
+        self.0.asks.finish();
+        self.0.over.set();
     }
 
     /// Notes what is asked for.
@@ -111,8 +121,7 @@ impl OpenLink {
 
 impl Drop for OpenLink {
     fn drop(&mut self) {
-        self.0.asks.finish();
-        self.0.over.set();
+        self.finish();
     }
 }
 

@@ -197,7 +197,6 @@ impl<T: Transport, H: Handler> Connection<T, H> {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(reason)) => return Poll::Ready(Err(reason)),
                 Poll::Pending => {
-                    self.note_waiting(true);
                     return self.poll_presence(cx).map(Err);
                 }
             }

@@ -102,7 +102,6 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             if let Poll::Ready(Err(reason)) = connection.poll_flush(cx) {
                 return Poll::Ready(Err(reason));
             }
-            connection.note_waiting(true);
             connection.poll_presence(cx).map(Err)
         })
         .await

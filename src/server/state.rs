@@ -190,8 +190,7 @@ pub(super) struct Open {
     pub(super) waker: Option<Waker>,
     pub(super) task: Option<JoinHandle<CloseReason>>,
     pub(super) requests: u64,
-    pub(super) is_busy: bool,
-    /// Of the exchange in progress.
+    /// Of the exchange in progress, and none while it is idle.
     pub(super) link: Option<Rc<Link>>,
 }
 
@@ -252,17 +251,14 @@ impl<H> Shared<H> {
         link.unwrap_or_else(|| OpenLink::new(Rc::clone(&self.counts)))
     }
 
-    /// Keeps one for later, if it is as good as new.
+    /// Keeps one for later, which nobody else holds.
     #[inline]
     pub(super) fn give_link(&self, link: OpenLink) {
+        link.asks().forget_connection();
         let mut links = self.links.borrow_mut();
-        if links.len() < LINKS_KEPT_MAX && !link.is_used_up() {
+        if links.len() < LINKS_KEPT_MAX {
             links.push(link);
-            return;
         }
-        drop(links);
-        // With nothing borrowed: somebody may be told.
-        drop(link);
     }
 
     /// Wakes whoever waits for the number of connections, or of requests, to
@@ -319,7 +315,6 @@ impl<H> Place<H> {
             waker: None,
             task: None,
             requests: 0,
-            is_busy: false,
             link: None,
         };
         let key = shared.connections.borrow_mut().insert(open);

@@ -2,6 +2,7 @@
 
 mod body_rate;
 mod in_flight;
+mod links;
 
 /// Random numbers that a seed repeats.
 struct Dice(u64);
