@@ -71,6 +71,7 @@
 //! (flate2), `futures-io` (streams for crates that want its traits) and
 //! `hyper` (hyper's traits).
 
+pub mod watch;
 mod queue;
 pub mod io;
 pub mod time;

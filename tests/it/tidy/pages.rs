@@ -4,7 +4,7 @@ use super::source::{is_test_file, mask, word};
 use super::{Files, finds};
 
 const ARCHITECTURE: &str = "ARCHITECTURE.md";
-const ARCHITECTURE_LINES_MAX: usize = 420;
+const ARCHITECTURE_LINES_MAX: usize = 480;
 
 /// The two things that README.md asks a newcomer to type.
 const COMMANDS: [&str; 2] = [
@@ -165,7 +165,7 @@ fn a_file_off_the_map_is_found() {
     finds(
         code_map,
         &[(ARCHITECTURE, &long)],
-        &["ARCHITECTURE.md: has 421 lines, 420 at most"],
+        &["ARCHITECTURE.md: has 481 lines, 480 at most"],
     );
 }
 

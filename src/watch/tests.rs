@@ -1,0 +1,6 @@
+//! The room's parts, each alone.
+
+mod names;
+mod packed;
+mod recording;
+mod ring;
