@@ -71,12 +71,12 @@
 //! (flate2), `futures-io` (streams for crates that want its traits) and
 //! `hyper` (hyper's traits).
 
-pub mod watch;
 mod queue;
 pub mod io;
 pub mod time;
 pub mod http;
 mod sys;
+pub mod watch;
 mod reactor;
 mod executor;
 mod blocking;
@@ -97,9 +97,10 @@ pub mod hyper;
 pub use executor::{CancelOnDrop, JoinError, JoinHandle, TaskId, TaskInfo, TaskState};
 pub use reactor::{Interest, Ready};
 pub use runtime::{
-    AsyncFd, Builder, Closed, DetachedJob, Elapsed, EnterGuard, FdWatch, Handle, Interval, Job,
-    JobHandle, MissedTicks, Runtime, ShutdownReport, Sleep, Stats, TaskEvent, TaskEventKind, Timer,
-    YieldNow, call_at, call_later, call_soon, interval, interval_at, offload, sleep, sleep_until,
-    spawn, spawn_blocking, spawn_named, stats, stop, tasks, timeout, watch_fd, yield_now,
+    AsyncFd, Builder, Closed, DetachedJob, Dump, Elapsed, EnterGuard, FdWatch, Handle, Interval,
+    Job, JobHandle, MissedTicks, Runtime, ShutdownReport, Sleep, Stats, TaskDump, TaskEvent,
+    TaskEventKind, Timer, Watcher, YieldNow, call_at, call_later, call_soon, expected_block,
+    interval, interval_at, mark, no_unwind, offload, sleep, sleep_until, spawn, spawn_blocking,
+    spawn_named, stats, stop, tasks, timeout, watch_fd, yield_now,
 };
 pub use stdin::{Stdin, stdin};

@@ -7,7 +7,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What a worker runs: a closure that has already been told where its result goes.
 pub(crate) type Work = Box<dyn FnOnce() + Send>;
@@ -18,6 +18,22 @@ pub(crate) type Work = Box<dyn FnOnce() + Send>;
 /// jobs that wait or run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct JobKey(pub u64);
+
+impl JobKey {
+    /// Its number among all jobs of its runtime: the high half.
+    pub(crate) fn number(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+}
+
+/// Where and when a job ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ran {
+    /// The worker, from 1; the number in its thread's name.
+    pub worker: u16,
+    pub began: Instant,
+    pub took: Duration,
+}
 
 /// The queue a job waits in. Each is first in, first out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -42,6 +58,8 @@ pub(crate) struct RunningJob {
     pub place: &'static Location<'static>,
     /// When a worker took it.
     pub since: Instant,
+    /// Which one: the number in its thread's name.
+    pub worker: u16,
 }
 
 /// Receives the result of one job; made by [`job`].

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::job::{JobKey, Lane, RunningJob, Work};
 use super::lanes::{JobPlace, QueuedJob};
-use super::worker::{Ledger, Workshop, discard};
+use super::worker::{Deliver, Ledger, Workshop, discard};
 
 /// How large a pool may grow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,11 +169,7 @@ impl Pool {
     /// `deliver` is called once for each job that ran, on the worker's thread, with no lock held.
     /// It should only pass the key on, since its worker takes no other job meanwhile. It is still
     /// called for jobs that end after a shutdown.
-    pub(crate) fn new(
-        limits: PoolLimits,
-        thread_name: String,
-        deliver: Arc<dyn Fn(JobKey) + Send + Sync>,
-    ) -> Self {
+    pub(crate) fn new(limits: PoolLimits, thread_name: String, deliver: Deliver) -> Self {
         let spawn = |name, life| thread::Builder::new().name(name).spawn(life).map(drop);
         Self::with_spawn(limits, thread_name, deliver, Box::new(spawn))
     }
@@ -182,7 +178,7 @@ impl Pool {
     pub(crate) fn with_spawn(
         limits: PoolLimits,
         mut thread_name: String,
-        deliver: Arc<dyn Fn(JobKey) + Send + Sync>,
+        deliver: Deliver,
         spawn: Box<Spawn>,
     ) -> Self {
         // The standard library panics at a thread name with a NUL in it, and a name is no reason to
@@ -277,22 +273,18 @@ impl Pool {
 
     /// Counts jobs and threads.
     pub(crate) fn stats(&self) -> PoolStats {
-        let ledger = self.workshop.lock();
-        PoolStats {
-            queued: ledger.lanes.waiting(),
-            running: ledger.running.len(),
-            idle: ledger.idle + ledger.called,
-            workers: ledger.workers,
-            started: ledger.started,
-            finished: ledger.finished,
-        }
+        self.workshop.stats()
     }
 
     /// Lists the jobs that run now, longest first.
     pub(crate) fn running(&self) -> Vec<RunningJob> {
-        let mut running = self.workshop.lock().running.clone();
-        running.sort_by_key(|job| job.since);
-        running
+        self.workshop.running()
+    }
+
+    /// The same for other threads: counts, and what runs.
+    pub(crate) fn looker(&self) -> impl Fn() -> (PoolStats, Vec<RunningJob>) + Send + Sync + use<> {
+        let workshop = Arc::clone(&self.workshop);
+        move || (workshop.stats(), workshop.running())
     }
 
     /// Closes the pool: takes back what waits, gives what runs up to `wait` to end, then lets go of
@@ -336,9 +328,14 @@ impl Pool {
     /// Starts one worker, under the lock: so there is no moment at which a thread is counted that
     /// may never come to be, and a job is never left to it.
     fn start_worker(&self, ledger: &mut Ledger) -> io::Result<()> {
-        let name = format!("{}-{}", self.thread_name, ledger.started + 1);
+        let number = ledger.take_number();
+        let name = format!("{}-{number}", self.thread_name);
         let workshop = Arc::clone(&self.workshop);
-        (self.spawn)(name, Box::new(move || workshop.work()))?;
+        let started = (self.spawn)(name, Box::new(move || workshop.work(number)));
+        if started.is_err() {
+            ledger.give_number(number);
+        }
+        started?;
         ledger.started += 1;
         ledger.workers += 1;
         ledger.arriving += 1;

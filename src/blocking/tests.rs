@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A pool whose deliveries arrive on a channel.
 fn pool(limits: PoolLimits) -> (Pool, Receiver<JobKey>) {
     let (sender, delivered) = channel();
-    let deliver = move |key| sender.send(key).unwrap_or_default();
+    let deliver = move |key, _| sender.send(key).unwrap_or_default();
     (
         Pool::new(limits, "test".to_owned(), Arc::new(deliver)),
         delivered,

@@ -19,8 +19,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::job::{JobKey, Lane, RunningJob, Work};
+use super::job::{JobKey, Lane, Ran, RunningJob, Work};
 use super::lanes::{Lanes, QueuedJob};
+use super::pool::PoolStats;
 
 /// What the pool and its workers share.
 pub(super) struct Workshop {
@@ -28,8 +29,11 @@ pub(super) struct Workshop {
     /// Idle workers sleep here; so does a shutdown, once no submit can ring any more.
     pub(super) bell: Condvar,
     keep_alive: Duration,
-    deliver: Arc<dyn Fn(JobKey) + Send + Sync>,
+    deliver: Deliver,
 }
+
+/// Who is told of a job that has run.
+pub(super) type Deliver = Arc<dyn Fn(JobKey, Ran) + Send + Sync>;
 
 /// What the mutex guards.
 pub(super) struct Ledger {
@@ -39,6 +43,8 @@ pub(super) struct Ledger {
     slow_max: usize,
     /// Threads that live, in whatever state.
     pub(super) workers: usize,
+    /// Which numbers they have, from 1: true is taken.
+    numbers: Vec<bool>,
     /// Workers that sleep and that nobody has rung for.
     pub(super) idle: usize,
     /// Workers that sleep although the bell has rung for them. Which of the sleepers wakes up does
@@ -55,17 +61,14 @@ pub(super) struct Ledger {
 }
 
 impl Workshop {
-    pub(super) fn new(
-        slow_max: usize,
-        keep_alive: Duration,
-        deliver: Arc<dyn Fn(JobKey) + Send + Sync>,
-    ) -> Self {
+    pub(super) fn new(slow_max: usize, keep_alive: Duration, deliver: Deliver) -> Self {
         let ledger = Ledger {
             lanes: Lanes::default(),
             running: Vec::new(),
             running_slow: 0,
             slow_max,
             workers: 0,
+            numbers: Vec::new(),
             idle: 0,
             called: 0,
             arriving: 0,
@@ -88,18 +91,38 @@ impl Workshop {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Counts jobs and threads.
+    pub(super) fn stats(&self) -> PoolStats {
+        let ledger = self.lock();
+        PoolStats {
+            queued: ledger.lanes.waiting(),
+            running: ledger.running.len(),
+            idle: ledger.idle + ledger.called,
+            workers: ledger.workers,
+            started: ledger.started,
+            finished: ledger.finished,
+        }
+    }
+
+    /// The jobs that run now, longest first.
+    pub(super) fn running(&self) -> Vec<RunningJob> {
+        let mut running = self.lock().running.clone();
+        running.sort_by_key(|job| job.since);
+        running
+    }
+
     /// Runs jobs until the worker has been idle for the keep-alive or the pool is closed: a
     /// worker's whole life.
-    pub(super) fn work(&self) {
+    pub(super) fn work(&self, number: u16) {
         let mut ledger = self.lock();
         ledger.arriving -= 1;
         loop {
-            if let Some(job) = ledger.start_next() {
+            if let Some((job, began)) = ledger.start_next(number) {
                 drop(ledger);
-                self.run(job);
+                self.run(job, number, began);
                 ledger = self.lock();
                 ledger.arriving -= 1;
-            } else if let Some(called) = self.wait_for_call(ledger) {
+            } else if let Some(called) = self.wait_for_call(ledger, number) {
                 ledger = called;
             } else {
                 return;
@@ -108,7 +131,7 @@ impl Workshop {
     }
 
     /// Runs one job and delivers its key.
-    fn run(&self, job: QueuedJob) {
+    fn run(&self, job: QueuedJob, worker: u16, began: Instant) {
         let QueuedJob {
             key,
             lane,
@@ -122,13 +145,19 @@ impl Workshop {
             log::error!("blocking job `{name}` from {place} panicked outside of its outcome")
         });
 
+        let took = began.elapsed();
+        let ran = Ran {
+            worker,
+            began,
+            took,
+        };
         // The worker counts as arriving before the loop hears of the result. A loop that answers
         // with the next job then leaves it to this worker, where it would otherwise ring for
         // another one or start a thread. It takes no job before it has delivered, although that
         // would spare a lock: whoever delivers may be slow, and who waits could be cancelled yet.
         self.lock().finish(key, lane);
         contain(
-            || (self.deliver)(key),
+            || (self.deliver)(key, ran),
             || log::error!("blocking job `{name}` from {place}: its delivery panicked"),
         );
     }
@@ -137,6 +166,7 @@ impl Workshop {
     fn wait_for_call<'a>(
         &'a self,
         mut ledger: MutexGuard<'a, Ledger>,
+        number: u16,
     ) -> Option<MutexGuard<'a, Ledger>> {
         let since = Instant::now();
         ledger.idle += 1;
@@ -158,6 +188,7 @@ impl Workshop {
         }
         ledger.idle -= 1;
         ledger.workers -= 1;
+        ledger.give_number(number);
         if ledger.workers == 0 {
             ledger.lanes.shrink();
             if ledger.closed {
@@ -177,7 +208,23 @@ impl Ledger {
             .saturating_sub(self.called + self.arriving)
     }
 
-    fn start_next(&mut self) -> Option<QueuedJob> {
+    /// The lowest number that no worker has.
+    pub(super) fn take_number(&mut self) -> u16 {
+        let free = self.numbers.iter().position(|&taken| !taken);
+        let at = free.unwrap_or(self.numbers.len());
+        if at == self.numbers.len() {
+            self.numbers.push(true);
+        }
+        self.numbers[at] = true;
+        u16::try_from(at + 1).unwrap_or(u16::MAX)
+    }
+
+    /// The thread was not started that this number was for.
+    pub(super) fn give_number(&mut self, number: u16) {
+        self.numbers[usize::from(number) - 1] = false;
+    }
+
+    fn start_next(&mut self, worker: u16) -> Option<(QueuedJob, Instant)> {
         let job = self.lanes.pop(self.running_slow < self.slow_max)?;
         let QueuedJob {
             key,
@@ -186,14 +233,16 @@ impl Ledger {
             place,
             ..
         } = job;
+        let since = Instant::now();
         self.running.push(RunningJob {
             key,
             name,
             place,
-            since: Instant::now(),
+            since,
+            worker,
         });
         self.running_slow += usize::from(lane == Lane::Slow);
-        Some(job)
+        Some((job, since))
     }
 
     fn finish(&mut self, key: JobKey, lane: Lane) {

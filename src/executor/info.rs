@@ -5,6 +5,7 @@ use std::fmt;
 use std::panic::Location;
 
 use super::ticket::Ticket;
+use crate::watch::WaitKind;
 
 /// Names a task of this process. Two tasks that live at once have two, and
 /// one that has ended gives its own away only after millions of others.
@@ -33,6 +34,11 @@ pub struct TaskId(u64);
 impl TaskId {
     pub(super) fn of(ticket: Ticket) -> Self {
         TaskId(ticket.to_bits())
+    }
+
+    /// Its slot in the executor.
+    pub(crate) fn slot(self) -> u32 {
+        Ticket::from_bits(self.0).slot()
     }
 }
 
@@ -113,6 +119,20 @@ pub struct TaskInfo {
     pub state: TaskState,
     /// How often it has been polled; begins again at zero after 2^32.
     pub polls: u32,
+    /// What it said it waits for when it was last polled.
+    pub waits_for: WaitKind,
+    pub(crate) waiting: Waiting,
+}
+
+/// More of what a task waits for, for the dump.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waiting {
+    /// Which one of the kind: a descriptor, a tick, a job, a slot.
+    pub(crate) which: u32,
+    /// Since which tick.
+    pub(crate) since: u32,
+    /// Somebody may hold its waker.
+    pub(crate) is_reachable: bool,
 }
 
 impl fmt::Display for TaskInfo {

@@ -17,10 +17,11 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use super::info::{TaskId, TaskInfo, TaskState};
+use super::info::{TaskId, TaskInfo, TaskState, Waiting};
 use super::join::{JoinError, JoinHandle};
 use super::ticket::{GENERATION_MAX, SLOT_MAX, Ticket};
 use crate::queue::{PLACE_MAX, Places, ReadyQueue};
+use crate::watch::{EndReason, Noted, Wait, WaitKind, Writer, waits_for};
 
 /// A spawned future, boxed: the price of a readable signature, and of
 /// taking it out of its slot by moving sixteen bytes.
@@ -64,6 +65,8 @@ pub(crate) struct Executor {
     /// How often a task was queued by something else than a wake.
     unwoken: Cell<u64>,
     closed: Cell<bool>,
+    /// Where it is written down, if anybody watches.
+    watch: Option<Writer>,
 }
 
 /// What a poll touches.
@@ -73,6 +76,11 @@ struct Task {
     future: Cell<Option<TaskFuture>>,
     state: Cell<State>,
     polls: Cell<u32>,
+    /// What it waits for, and since which tick.
+    wait: Cell<Wait>,
+    since: Cell<u32>,
+    /// Its waker was cloned once: somebody may hold it.
+    is_reachable: Cell<bool>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -131,12 +139,18 @@ pub(crate) enum CheckedOut<'a> {
 /// Where a future is checked in that was polled and is pending. Places never
 /// move, so it need not be looked up again.
 #[derive(Clone, Copy)]
-pub(crate) struct Seat<'a>(&'a Cell<Option<TaskFuture>>);
+pub(crate) struct Seat<'a>(&'a Task);
 
 impl Seat<'_> {
     #[inline]
-    pub(crate) fn check_in(self, future: TaskFuture) {
-        let before = self.0.replace(Some(future));
+    pub(crate) fn check_in(self, future: TaskFuture, noted: Noted, tick: u64) {
+        let task = self.0;
+        task.wait.set(noted.wait);
+        task.since.set(tick as u32);
+        if noted.is_reachable {
+            task.is_reachable.set(true);
+        }
+        let before = task.future.replace(Some(future));
         debug_assert!(before.is_none(), "a slot is kept while its future is out");
         // Forgotten only so that no code is made for dropping it.
         mem::forget(before);
@@ -146,7 +160,7 @@ impl Seat<'_> {
 impl Executor {
     /// An executor for the runtime with this number, whose ready queue is
     /// shuffled by `seed` if there is one.
-    pub(crate) fn new(number: u16, seed: Option<u64>) -> Self {
+    pub(crate) fn new(number: u16, seed: Option<u64>, watch: Option<Writer>) -> Self {
         let (tasks, records) = (ReadyQueue::new(seed), Places::<Record>::new());
         let root = (tasks.add(), records.add());
         debug_assert_eq!(root, (Some(ROOT), Some(ROOT)), "the root comes first");
@@ -159,7 +173,14 @@ impl Executor {
             spawned: Cell::new(0),
             unwoken: Cell::new(0),
             closed: Cell::new(false),
+            watch,
         }
+    }
+
+    /// Where it is written down, if anybody watches.
+    #[inline]
+    pub(crate) fn watch(&self) -> Option<&Writer> {
+        self.watch.as_ref()
     }
 
     #[inline]
@@ -197,12 +218,14 @@ impl Executor {
         mem::forget(before);
         task.state.set(State::Alive);
         task.polls.set(0);
+        task.is_reachable.set(false);
         let record = self.record(slot);
         record.is_held.set(true);
-        let who = record.who.replace(Some(Who {
-            name: name.unwrap_or(Cow::Borrowed(type_name::<F>())),
-            place,
-        }));
+        let name = name.unwrap_or(Cow::Borrowed(type_name::<F>()));
+        if let Some(watch) = &self.watch {
+            watch.spawned(slot, &name, place, size_of::<F>());
+        }
+        let who = record.who.replace(Some(Who { name, place }));
         debug_assert!(who.is_none(), "nor is anybody's name left there");
         mem::forget(who);
         self.alive.set(self.alive.get() + 1);
@@ -239,7 +262,12 @@ impl Executor {
     /// Queues the task that `ticket` names, if it lives. Loop thread.
     #[inline(always)]
     pub(crate) fn wake(&self, ticket: Ticket) {
-        self.tasks.push(ticket.slot(), ticket.generation());
+        let slot = ticket.slot();
+        if self.tasks.push(slot, ticket.generation())
+            && let Some(watch) = &self.watch
+        {
+            watch.woken(slot);
+        }
     }
 
     /// Asks the task that `ticket` names to end. Its future is dropped when
@@ -260,6 +288,9 @@ impl Executor {
     fn push_unwoken(&self, slot: u32, generation: u32) {
         if self.tasks.push(slot, generation) {
             self.unwoken.set(self.unwoken.get() + 1);
+            if let Some(watch) = &self.watch {
+                watch.woken(slot);
+            }
         }
     }
 
@@ -289,7 +320,7 @@ impl Executor {
             }
             Some(future) => {
                 task.polls.set(task.polls.get().wrapping_add(1));
-                CheckedOut::Task(ticket(), future, Seat(&task.future))
+                CheckedOut::Task(ticket(), future, Seat(task))
             }
             None if next.slot == ROOT => CheckedOut::Root(ticket()),
             None => {
@@ -304,7 +335,7 @@ impl Executor {
     /// The seat of a task that lives, for tests that keep its future long.
     #[cfg(test)]
     pub(super) fn seat(&self, ticket: Ticket) -> Seat<'_> {
-        Seat(&self.tasks.value(ticket.slot()).future)
+        Seat(self.tasks.value(ticket.slot()))
     }
 
     /// Ends a task whose future is gone: its wakers reach nobody from now on.
@@ -313,6 +344,9 @@ impl Executor {
     pub(crate) fn retire(&self, ticket: Ticket, outcome: Outcome) -> Left {
         let (slot, generation) = (ticket.slot(), ticket.generation());
         self.alive.set(self.alive.get() - 1);
+        if let Some(watch) = &self.watch {
+            watch.ended(slot, reason_of(&outcome));
+        }
         if generation == GENERATION_MAX {
             self.tasks.admit(slot, None).state.set(State::Retired);
         } else {
@@ -353,6 +387,7 @@ impl Executor {
             .is_some_and(|waker| waker.will_wake(cx.waker()))
         {
             record.waiting.set(before);
+            waits_for(WaitKind::Task, ticket.slot());
             return Poll::Pending;
         }
         // A foreign waker may run code when it is cloned and when it is
@@ -362,6 +397,7 @@ impl Executor {
         let own = cx.waker().clone();
         if self.lives(ticket) {
             record.waiting.set(Some(own));
+            waits_for(WaitKind::Task, ticket.slot());
             return Poll::Pending;
         }
         drop(own);
@@ -425,6 +461,12 @@ impl Executor {
             place,
             state,
             polls: task.polls.get(),
+            waits_for: task.wait.get().kind,
+            waiting: Waiting {
+                which: task.wait.get().which,
+                since: task.since.get(),
+                is_reachable: task.is_reachable.get(),
+            },
         })
     }
 
@@ -467,6 +509,14 @@ impl Executor {
         let spawned = self.spawned.get();
         let wakes = self.tasks.pushed() - spawned - self.unwoken.get();
         (self.alive.get(), spawned, wakes)
+    }
+}
+
+fn reason_of(outcome: &Outcome) -> EndReason {
+    match outcome {
+        Ok(_) => EndReason::Done,
+        Err(error) if error.is_panic() => EndReason::Panicked,
+        Err(_) => EndReason::Aborted,
     }
 }
 

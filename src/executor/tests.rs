@@ -20,6 +20,7 @@ use super::tasks::{CheckedOut, Executor, Outcome, TaskFuture};
 use super::ticket::{GENERATION_MAX, SLOT_MAX, Ticket};
 use super::waker::{Registration, enter, register, waker};
 use super::{JoinError, JoinHandle};
+use crate::watch::Noted;
 
 mod handles;
 mod model;
@@ -38,7 +39,7 @@ impl World {
         let inbox = Arc::clone(&remote);
         let registration = register(move |ticket| inbox.lock().unwrap().push(ticket)).unwrap();
         World {
-            executor: Rc::new(Executor::new(registration.number(), seed)),
+            executor: Rc::new(Executor::new(registration.number(), seed, None)),
             remote,
             _registration: registration,
         }
@@ -57,7 +58,7 @@ impl World {
                     polls += 1;
                     let waker = waker(ticket);
                     match future.as_mut().poll_boxed(&mut Context::from_waker(&waker)) {
-                        Poll::Pending => seat.check_in(future),
+                        Poll::Pending => seat.check_in(future, Noted::default(), 0),
                         Poll::Ready(output) => self.end(ticket, future, Ok(output)),
                     }
                 }
@@ -84,7 +85,7 @@ impl World {
     fn first_ticket(&self) -> Ticket {
         match self.executor.check_out() {
             CheckedOut::Task(ticket, future, seat) => {
-                seat.check_in(future);
+                seat.check_in(future, Noted::default(), 0);
                 ticket
             }
             _ => panic!("the first in the queue is no task"),

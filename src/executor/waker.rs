@@ -150,12 +150,14 @@ mod raw {
     use std::task::{RawWaker, RawWakerVTable, Waker};
 
     use super::{Ticket, wake};
+    use crate::watch::waker_cloned;
 
     /// One static table, so that `Waker::will_wake` compares equal for equal
     /// tickets: a promoted constant may have several addresses.
     static TABLE: RawWakerVTable = RawWakerVTable::new(clone, wake_word, wake_word, forget);
 
     fn clone(word: *const ()) -> RawWaker {
+        waker_cloned();
         RawWaker::new(word, &TABLE)
     }
 

@@ -70,6 +70,11 @@ impl<T> TaskQueue<T> {
         !self.hint.load(Ordering::Relaxed)
     }
 
+    /// How many posts wait. Any thread.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().posts.len()
+    }
+
     /// Moves all posts into `into`, which must be empty, and says that the
     /// loop is awake. Loop thread.
     pub(crate) fn take(&self, into: &mut Vec<T>) {

@@ -1,11 +1,16 @@
 //! A descriptor as a source, without a type of mio's around it.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use mio::event::Source;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
+
+/// What the kernel can watch: something with a descriptor.
+pub(crate) trait EventSource: Source + AsRawFd {}
+
+impl<S: Source + AsRawFd> EventSource for S {}
 
 /// Something with an fd that stays open while it is registered: a socket of
 /// std's, or the bare number of an fd that something else owns.
@@ -19,6 +24,12 @@ pub(crate) struct FdSource<T>(pub(crate) T);
 impl<T: AsFd> AsFd for FdSource<T> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
+    }
+}
+
+impl<T: AsRawFd> AsRawFd for FdSource<T> {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
     }
 }
 

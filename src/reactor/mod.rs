@@ -20,9 +20,9 @@ mod reserve;
 mod source;
 mod token;
 
-pub(crate) use fd::FdSource;
+pub(crate) use fd::{EventSource, FdSource};
 pub use interest::{Interest, Ready};
-pub(crate) use mio::event::Source as EventSource;
+
 pub(crate) use reactor::Reactor;
 pub(crate) use source::Direction;
 pub use source::PeerState;

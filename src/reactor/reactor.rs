@@ -306,12 +306,15 @@ impl Reactor {
     /// Sleeps until something is ready, the bell rings or `timeout` has
     /// passed, and collects the wakers of all that is ready.
     ///
+    /// What became ready goes to `told`, if anybody watches.
+    ///
     /// Calls no waker. A signal that interrupts the sleep ends it early. In a
     /// forked child it is an error, and the parent misses nothing.
     pub(crate) fn park(
         &self,
         timeout: Option<Duration>,
         wakers: &mut Vec<Waker>,
+        mut told: Option<&mut Vec<(u32, u8)>>,
     ) -> io::Result<()> {
         self.origin.check()?;
         let mut events = self.events.borrow_mut();
@@ -326,6 +329,9 @@ impl Reactor {
             match sources.get_mut(token.index as usize) {
                 Some(known) if known.generation == token.generation => {
                     wakers.extend(known.note(event).into_iter().flatten());
+                    if let Some(told) = &mut told {
+                        told.push((token.index, readiness_bits(event)));
+                    }
                 }
                 _ => self.late_events.set(self.late_events.get() + 1),
             }
@@ -382,6 +388,12 @@ impl Reactor {
             _ => unreachable!("a token is used by the socket that owns its source"),
         }
     }
+}
+
+/// 1 readable, 2 writable, 4 hung up or failed.
+fn readiness_bits(event: &event::Event) -> u8 {
+    let over = event.is_error() || event.is_read_closed() || event.is_write_closed();
+    u8::from(event.is_readable()) | u8::from(event.is_writable()) << 1 | u8::from(over) << 2
 }
 
 /// The kernel's poll is itself an fd, readable when any source is ready or

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::runtime::Runtime;
 use super::tasks::{TaskEvent, TaskHook};
 use crate::time::{Clock, ManualClock};
+use crate::watch::{Extent, Level};
 
 /// Sets the limits of a [`Runtime`] before it is made.
 ///
@@ -40,6 +41,9 @@ pub struct Builder {
     pub(super) shuffle_seed: Option<u64>,
     pub(super) task_hook: Option<TaskHook>,
     pub(super) host_waker: Option<HostWaker>,
+    pub(super) watch: bool,
+    pub(super) record: Option<Level>,
+    pub(super) record_events_max: usize,
 }
 
 /// How a host that does not look at the fd is told to turn the loop.
@@ -68,6 +72,9 @@ impl Default for Builder {
             shuffle_seed: None,
             task_hook: None,
             host_waker: None,
+            watch: false,
+            record: None,
+            record_events_max: 64 * 1024,
         }
     }
 }
@@ -319,6 +326,63 @@ impl Builder {
     pub fn host_waker(mut self, wake: impl Fn() + Send + Sync + 'static) -> Self {
         self.host_waker = Some(HostWaker(Arc::new(wake)));
         self
+    }
+
+    /// Has the loop write down where it is and who its tasks are, so that other
+    /// threads can look at any time: see [`Watcher`](crate::Watcher).
+    ///
+    /// Default: no. It costs some ten nanoseconds a poll and 128 bytes a task.
+    #[must_use]
+    pub fn watch(mut self, watched: bool) -> Self {
+        self.watch = watched;
+        self
+    }
+
+    /// Has the loop write down what happens, in a ring that holds the last of
+    /// it: [`Watcher::recording`](crate::Watcher::recording) takes it out.
+    ///
+    /// Default: nothing is recorded. [`Level::Lean`] costs one clock read a
+    /// poll; [`Level::Full`] also notes each wake and each operation, for
+    /// teaching and not for measuring.
+    ///
+    /// # Examples
+    ///
+    /// A trace for Perfetto or Chrome:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// use tourbillon::watch::Level;
+    /// use tourbillon::{Runtime, spawn_blocking};
+    ///
+    /// let mut rt = Runtime::builder().record(Level::Lean).record_events_max(4096).build()?;
+    /// rt.block_on(async { spawn_blocking(|| "work").await.unwrap() });
+    /// let recording = rt.watcher().expect("it is watched").recording();
+    /// assert!(recording.events.iter().any(|event| event.kind.name() == "job_run"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn record(mut self, level: Level) -> Self {
+        self.record = Some(level);
+        self
+    }
+
+    /// How many events the recorder keeps, rounded up to a power of two.
+    ///
+    /// Default: 65,536, which take 2 MiB.
+    #[must_use]
+    pub fn record_events_max(mut self, count: usize) -> Self {
+        self.record_events_max = count;
+        self
+    }
+
+    /// What is to be written down for those who watch, if anybody does.
+    pub(super) fn watched(&self) -> Option<Extent> {
+        let is_watched = self.watch || self.record.is_some();
+        is_watched.then_some(Extent {
+            level: self.record,
+            events_max: self.record_events_max,
+        })
     }
 
     /// Makes the runtime.

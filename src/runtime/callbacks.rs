@@ -25,7 +25,25 @@ pub(super) struct Callback {
 pub(super) enum CallbackKind {
     Plain,
     /// It tells how a job ended, and is called even when the runtime ends.
-    Completion,
+    Completion(Completed),
+}
+
+/// Which job has ended, and when by the board of those who watch; zero if
+/// nobody does, or if it never ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Completed {
+    pub(super) job: u32,
+    pub(super) at: u64,
+}
+
+impl CallbackKind {
+    /// The job whose end it tells, as those who watch want it.
+    pub(super) fn completed(self) -> Option<(u32, u64)> {
+        match self {
+            CallbackKind::Plain => None,
+            CallbackKind::Completion(Completed { job, at }) => Some((job, at)),
+        }
+    }
 }
 
 /// Those in line, first in, first out; and those that wait for their time.

@@ -12,6 +12,7 @@ use std::time::Instant;
 use super::current::{current, try_current};
 use super::parts::{Due, Parts};
 use crate::time::TimerKey;
+use crate::watch::{WaitKind, waits_for};
 
 /// Waits until `deadline` by the clock of the runtime that polls it.
 #[derive(Debug)]
@@ -64,6 +65,7 @@ impl Future for LooseSleep {
             return Poll::Ready(());
         }
         self.timer = Some(parts.file(self.deadline, cx));
+        waits_for(WaitKind::Timer, parts.clock.tick_for(self.deadline) as u32);
         Poll::Pending
     }
 }

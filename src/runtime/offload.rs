@@ -14,16 +14,18 @@ use std::task::{Context, Poll};
 
 use slab::Slab;
 
-use super::callbacks::{Callback, CallbackKind};
+use super::callbacks::{Callback, CallbackKind, Completed};
 use super::current::{current, try_current};
 use super::parts::{Parts, count};
 use super::turn::log_panic;
-use crate::blocking::{self, JobKey, JobPlace, Lane, Refused};
+use crate::blocking::{self, JobKey, JobPlace, Lane, Ran, Refused};
 use crate::executor::{JoinCell, JoinError};
+use crate::watch::{WaitKind, Writer, waits_for};
 
 /// How a job left the pool.
 pub(super) enum JobEnd {
-    Ran,
+    /// On which worker and when, as far as it is known.
+    Ran(Option<Ran>),
     Cancelled,
     Refused(&'static str),
 }
@@ -32,6 +34,8 @@ pub(super) enum JobEnd {
 struct Waiting {
     generation: u32,
     place: &'static Location<'static>,
+    /// When it was handed in, by the board of those who watch.
+    submitted: u64,
     end: Box<dyn FnOnce(JobEnd)>,
 }
 
@@ -46,6 +50,7 @@ impl Jobs {
     fn insert(
         &mut self,
         place: &'static Location<'static>,
+        submitted: u64,
         end: Box<dyn FnOnce(JobEnd)>,
     ) -> JobKey {
         self.generation = self.generation.wrapping_add(1);
@@ -53,6 +58,7 @@ impl Jobs {
         let index = self.waiting.insert(Waiting {
             generation,
             place,
+            submitted,
             end,
         });
         JobKey(u64::from(generation) << 32 | index as u64)
@@ -173,7 +179,7 @@ impl Parts {
         let (work, outcome) = blocking::job(job);
         let end = move |end| {
             completion(match end {
-                JobEnd::Ran => match outcome.take() {
+                JobEnd::Ran(_) => match outcome.take() {
                     Some(Ok(value)) => Ok(value),
                     Some(Err(payload)) => {
                         note_job_panic(type_name::<J>(), place, &*payload);
@@ -185,7 +191,19 @@ impl Parts {
                 JobEnd::Refused(why) => Err(JoinError::refused(why)),
             });
         };
-        let key = self.jobs.borrow_mut().insert(place, Box::new(end));
+        let submitted = self.watch().map_or(0, Writer::now);
+        let key = self
+            .jobs
+            .borrow_mut()
+            .insert(place, submitted, Box::new(end));
+        if let Some(watch) = self.watch() {
+            watch.job_submitted(
+                key.number(),
+                self.pool.stats().queued,
+                type_name::<J>(),
+                place,
+            );
+        }
         let submitted = if self.closing.get() {
             Err(Refused::Closed(work))
         } else {
@@ -210,18 +228,32 @@ impl Parts {
     }
 
     /// A worker says that it has run this job.
-    pub(super) fn job_ended(&self, key: JobKey) {
-        self.file_end(key, JobEnd::Ran);
+    pub(super) fn job_ended(&self, key: JobKey, ran: Option<Ran>) {
+        self.file_end(key, JobEnd::Ran(ran));
     }
 
     /// Queues what follows a job, to be called in the run phase.
     pub(super) fn file_end(&self, key: JobKey, how: JobEnd) {
         let waiting = self.jobs.borrow_mut().remove(key);
-        if let Some(Waiting { place, end, .. }) = waiting {
+        if let Some(Waiting {
+            place,
+            end,
+            submitted,
+            ..
+        }) = waiting
+        {
+            let at = self.watch().map_or(0, |watch| match how {
+                JobEnd::Ran(Some(ran)) => {
+                    watch.job_ran(key.number(), submitted, ran.worker, ran.began, ran.took)
+                }
+                JobEnd::Ran(None) => 0,
+                JobEnd::Cancelled | JobEnd::Refused(_) => watch.job_cancelled(key.number()),
+            });
+            let job = key.number();
             self.push_callback(Callback {
                 call: Box::new(move || end(how)),
                 place,
-                kind: CallbackKind::Completion,
+                kind: CallbackKind::Completion(Completed { job, at }),
             });
         }
     }
@@ -370,7 +402,11 @@ impl<T> Future for JobHandle<T> {
     ///
     /// When polled again after it gave the result.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.cell.poll(cx)
+        let polled = self.cell.poll(cx);
+        if polled.is_pending() {
+            waits_for(WaitKind::Job, self.job.key.number());
+        }
+        polled
     }
 }
 

@@ -12,18 +12,21 @@ use super::builder::{Builder, HostWaker};
 use super::callbacks::{Callback, Callbacks};
 use super::offload::Jobs;
 use super::tasks::TaskHook;
-use crate::blocking::{JobKey, Pool, PoolLimits};
+use crate::blocking::{JobKey, Pool, PoolLimits, Ran};
 use crate::executor::{self, Executor, Registration, Ticket};
 use crate::queue::TaskQueue;
 use crate::reactor::Reactor;
 use crate::time::{Clock, TimerKey, Wheel};
+use crate::watch::{Board, Writer};
 
 /// What other threads may send through the task queue.
 pub(crate) enum Post {
     Wake(Ticket),
     Call(Box<dyn FnOnce() + Send>, &'static Location<'static>),
-    JobEnded(JobKey),
+    JobEnded(JobKey, Option<Ran>),
     Stop,
+    /// Nothing but to turn once: somebody wants to look.
+    Look,
 }
 
 /// What a timer does when it is due.
@@ -76,6 +79,8 @@ pub(crate) struct Parts {
     pub(super) due: Cell<Vec<Due>>,
     pub(super) posts: Cell<Vec<Post>>,
     pub(super) woken: Cell<Vec<Waker>>,
+    /// What the kernel has said, for those who watch.
+    pub(super) told: Cell<Vec<(u32, u8)>>,
 
     /// Whom to tell of tasks.
     pub(super) task_hook: Option<TaskHook>,
@@ -131,16 +136,21 @@ impl Parts {
             queue_max: builder.blocking_queue_max,
             slow_max: builder.blocking_slow_max,
         };
-        let deliver = move |key| {
-            let _ = ended.post(Post::JobEnded(key));
+        let deliver = move |key, ran| {
+            let _ = ended.post(Post::JobEnded(key, Some(ran)));
         };
         let pool = Pool::new(limits, builder.thread_name.clone(), Arc::new(deliver));
         let clock = builder.clock.clone();
         let now = clock.now();
+        let watch = builder.watched().map(|extent| {
+            let clock_began = (!clock.is_manual()).then(|| clock.instant_at(0)).flatten();
+            Writer::new(Arc::new(Board::new(extent, clock_began)))
+        });
+        let executor = Executor::new(registration.number(), builder.shuffle_seed, watch);
         Ok(Parts {
             door,
             callbacks: RefCell::default(),
-            executor: Rc::new(Executor::new(registration.number(), builder.shuffle_seed)),
+            executor: Rc::new(executor),
             wheel: RefCell::new(Wheel::new()),
             jobs: RefCell::default(),
             reactor,
@@ -162,6 +172,7 @@ impl Parts {
             due: Cell::default(),
             posts: Cell::default(),
             woken: Cell::default(),
+            told: Cell::default(),
             task_hook: builder.task_hook.clone(),
             auto_advance: builder.auto_advance && builder.clock.is_manual(),
             shutdown_timeout: builder.shutdown_timeout,

@@ -10,6 +10,7 @@
 //! Whatever futures await on sockets, pipes and other descriptors is one of
 //! these with its system calls around it.
 
+use std::any::type_name;
 use std::cell::{Ref, RefCell};
 use std::fmt;
 use std::io;
@@ -18,6 +19,7 @@ use std::task::{Context, Poll, ready};
 
 use super::parts::Parts;
 use crate::reactor::{Direction, EventSource, Interest, PeerState, Ready, Token};
+use crate::watch::{WaitKind, waits_for};
 
 /// A source of events that is registered with the reactor of a runtime, until
 /// it is dropped.
@@ -60,6 +62,9 @@ impl<S: EventSource> Registered<S> {
         registered: impl FnOnce(&mut S) -> io::Result<Token>,
     ) -> io::Result<Self> {
         let token = registered(&mut io)?;
+        if let Some(watch) = parts.watch() {
+            watch.fd_added(token.index, io.as_raw_fd(), kind_of::<S>());
+        }
         Ok(Registered {
             io: RefCell::new(io),
             token,
@@ -98,7 +103,15 @@ impl<S: EventSource> Registered<S> {
         direction: Direction,
     ) -> Poll<io::Result<()>> {
         let reactor = &self.parts.reactor;
-        reactor.poll_ready(self.token, direction, &self.io, cx)
+        let ready = reactor.poll_ready(self.token, direction, &self.io, cx);
+        if ready.is_pending() {
+            let kind = match direction {
+                Direction::Read => WaitKind::Readable,
+                Direction::Write => WaitKind::Writable,
+            };
+            waits_for(kind, self.io.borrow().as_raw_fd() as u32);
+        }
+        ready
     }
 
     /// Notes that an operation would have blocked: the next try waits for the
@@ -183,6 +196,9 @@ impl<S: EventSource> Registered<S> {
 
 impl<S: EventSource> Drop for Registered<S> {
     fn drop(&mut self) {
+        if let Some(watch) = self.parts.watch() {
+            watch.fd_removed(self.token.index);
+        }
         if !self.is_outlived {
             self.parts.reactor.forget(self.token, self.io.get_mut());
         } else if let Err(error) = self.release() {
@@ -195,4 +211,12 @@ impl<S: EventSource + fmt::Debug> fmt::Debug for Registered<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.io.borrow().fmt(f)
     }
+}
+
+/// The last word of a type's name, without what it is made of.
+fn kind_of<S>() -> &'static str {
+    let name = type_name::<S>();
+    let inside = name.strip_suffix('>').unwrap_or(name);
+    let last = inside.rfind([':', '<']).map_or(0, |at| at + 1);
+    &inside[last..]
 }

@@ -12,11 +12,13 @@ use std::time::Duration;
 
 use super::builder::Builder;
 use super::current::{self, EnterGuard, Turning};
+use super::dump::{Dump, Source};
 use super::handle::Handle;
 use super::parts::Parts;
 use super::shutdown::ShutdownReport;
 use super::stats::Stats;
 use super::turn::Root;
+use super::watcher::Watcher;
 use crate::executor::JoinHandle;
 
 /// An event loop and all that it owns: tasks, timers, sockets, threads.
@@ -95,6 +97,8 @@ impl Runtime {
     pub fn block_on<F: Future>(&mut self, future: F) -> F::Output {
         let _turning = Turning::begin_blocking("Runtime::block_on");
         let _entered = self.enter();
+        let parts = Rc::clone(&self.parts);
+        let _turned = parts.turned();
         let mut output = None;
         self.run_root(pin!(async { output = Some(future.await) }));
         output.expect("a root that is done has left its output")
@@ -132,6 +136,7 @@ impl Runtime {
     pub fn run(&mut self) -> io::Result<()> {
         let _turning = Turning::begin_blocking("Runtime::run");
         let _entered = self.enter();
+        let _turned = self.parts.turned();
         self.parts.begin();
         loop {
             self.parts.gather();
@@ -208,6 +213,7 @@ impl Runtime {
     pub fn turn(&mut self, park_max: Option<Duration>) -> io::Result<()> {
         let _turning = Turning::begin();
         let _entered = self.enter();
+        let _turned = self.parts.turned();
         self.parts.begin();
         self.parts.gather();
         let has_run = self.parts.run(None);
@@ -305,6 +311,28 @@ impl Runtime {
     /// Counts what the loop has done so far.
     pub fn stats(&self) -> Stats {
         self.parts.stats()
+    }
+
+    /// What every task waits for, since when and from where.
+    ///
+    /// For another thread there is [`Watcher::dump`].
+    pub fn dump(&self) -> Dump {
+        let source = match self.parts.watch() {
+            Some(watch) => Source::Board(watch.board()),
+            None => Source::Parts(&self.parts),
+        };
+        let pool = &self.parts.pool;
+        Dump::take(
+            source,
+            (pool.stats(), pool.running()),
+            self.parts.door.len(),
+        )
+    }
+
+    /// What other threads may look at this runtime with, if it is watched:
+    /// see [`Builder::watch`].
+    pub fn watcher(&self) -> Option<Watcher> {
+        Watcher::of(&self.parts)
     }
 
     /// Ends the runtime in order, and says what would not end; see

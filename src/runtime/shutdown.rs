@@ -135,7 +135,7 @@ impl Parts {
     fn end_posts(&self, posts: Vec<Post>) {
         for post in posts {
             match post {
-                Post::JobEnded(key) => self.job_ended(key),
+                Post::JobEnded(key, ran) => self.job_ended(key, ran),
                 post => self.drop_quietly("a callback from another thread", post),
             }
         }
@@ -181,6 +181,6 @@ impl Parts {
         }
         // The rest ended after the door had closed, or runs on.
         let keys = self.jobs.borrow().keys();
-        keys.into_iter().for_each(|key| self.job_ended(key));
+        keys.into_iter().for_each(|key| self.job_ended(key, None));
     }
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::current::current;
 use super::parts::{Due, Parts};
 use crate::time::TimerKey;
+use crate::watch::{WaitKind, waits_for};
 
 /// Waits until `delay` has passed.
 ///
@@ -187,6 +188,7 @@ impl Future for Sleep {
             && let Some(Due::Wake(waker)) = self.parts.wheel.borrow_mut().get_mut(key)
             && waker.will_wake(cx.waker())
         {
+            waits_for(WaitKind::Timer, self.tick() as u32);
             return Poll::Pending;
         }
         // Not filed yet, fired at a deadline that has been moved since, or
@@ -196,6 +198,7 @@ impl Future for Sleep {
         self.cancel();
         let key = self.parts.insert_timer(self.tick(), due);
         self.timer = Some((key, self.deadline));
+        waits_for(WaitKind::Timer, self.tick() as u32);
         Poll::Pending
     }
 }

@@ -11,6 +11,7 @@ use super::current::{current_executor, hooked};
 use super::parts::Parts;
 use super::tasks::TaskEventKind;
 use crate::executor::JoinHandle;
+use crate::watch::{WaitKind, waits_for};
 
 /// Spawns `future` as a task of the current runtime.
 ///
@@ -188,6 +189,7 @@ impl Future for YieldNow {
         }
         self.yielded = true;
         cx.waker().wake_by_ref();
+        waits_for(WaitKind::Yield, 0);
         Poll::Pending
     }
 }

@@ -19,6 +19,7 @@ use super::callbacks::{Callback, CallbackKind};
 use super::parts::{Due, Parts, Post, count};
 use super::tasks::TaskEventKind;
 use crate::executor::{self, CheckedOut, JoinError, Outcome, Seat, TaskFuture, Ticket, panic_text};
+use crate::watch::take_noted;
 
 /// While work waits, the kernel is asked after this many calls and polls, and
 /// not at every turn: a task that wakes itself polls in some 20 ns, and
@@ -62,6 +63,9 @@ impl Parts {
     #[inline]
     pub(super) fn gather(&self) {
         count(&self.counts.turns);
+        if let Some(watch) = self.watch() {
+            watch.turn_begins();
+        }
         if self.timers_may_be_due.get() {
             self.expire_timers();
         }
@@ -73,7 +77,13 @@ impl Parts {
     fn expire_timers(&self) {
         self.timers_may_be_due.set(false);
         let mut batch = self.due.take();
-        self.wheel.borrow_mut().expire(self.tick.get(), &mut batch);
+        let now = self.tick.get();
+        self.wheel.borrow_mut().expire_each(now, &mut |tick, due| {
+            if let Some(watch) = self.watch() {
+                watch.timer_fired(Duration::from_millis(now - tick.min(now)));
+            }
+            batch.push(due);
+        });
         // All callbacks first: a waker may be foreign, and cancel the timer of
         // a callback that is due, and file another, which gets its place.
         for due in &batch {
@@ -95,6 +105,9 @@ impl Parts {
         self.parked.set(false);
         let mut batch = self.posts.take();
         self.door.take(&mut batch);
+        if let Some(watch) = self.watch() {
+            watch.took_posts(batch.len());
+        }
         for post in batch.drain(..) {
             match post {
                 Post::Wake(ticket) => self.executor.wake(ticket),
@@ -105,8 +118,9 @@ impl Parts {
                         kind: CallbackKind::Plain,
                     });
                 }
-                Post::JobEnded(key) => self.job_ended(key),
+                Post::JobEnded(key, ran) => self.job_ended(key, ran),
                 Post::Stop => self.stopping.set(true),
+                Post::Look => {}
             }
         }
         self.posts.set(batch);
@@ -123,6 +137,9 @@ impl Parts {
     pub(super) fn run(&self, root: Option<&mut Root<'_>>) -> bool {
         let callbacks = self.callbacks.borrow().len();
         let ready = self.executor.begin_batch();
+        if let Some(watch) = self.watch() {
+            watch.run_begins(ready, callbacks);
+        }
         if callbacks > 0 {
             self.run_callbacks(Batch::of(callbacks));
         }
@@ -130,6 +147,9 @@ impl Parts {
             self.run_tasks(Batch::of(ready), root);
         }
         self.lift_budget();
+        if let Some(watch) = self.watch() {
+            watch.run_ends();
+        }
         callbacks + ready > 0
     }
 
@@ -153,13 +173,16 @@ impl Parts {
             let Err(payload) = catch_unwind(AssertUnwindSafe(ready)) else {
                 return;
             };
-            match polled.take() {
-                Some((ticket, future)) => self.end_panicked(ticket, future, payload),
+            let noted = take_noted();
+            let Some((ticket, future)) = polled.take() else {
                 // A panic of the root's is one of whoever called `block_on`.
-                None => {
-                    self.lift_budget();
-                    resume_unwind(payload);
-                }
+                self.lift_budget();
+                self.watch_root_panicked(noted);
+                resume_unwind(payload);
+            };
+            self.end_panicked(ticket, future, payload);
+            if let Some(watch) = self.watch() {
+                watch.poll_ends(ticket.slot(), noted);
             }
         }
     }
@@ -213,7 +236,10 @@ impl Parts {
     pub(super) fn sleep(&self, timeout: Option<Duration>) -> io::Result<()> {
         let mut woken = self.woken.take();
         count(&self.counts.parks);
-        let asked = self.reactor.park(timeout, &mut woken);
+        let asked = match self.watch() {
+            None => self.reactor.park(timeout, &mut woken, None),
+            Some(watch) => self.watched_park(watch, timeout, &mut woken),
+        };
         self.begin();
         woken.drain(..).for_each(|waker| self.wake(waker));
         self.woken.set(woken);
@@ -311,9 +337,15 @@ impl Parts {
     fn call(&self, callback: Callback) {
         count(&self.counts.callbacks);
         self.renew_budget();
-        let place = callback.place;
+        let (place, kind) = (callback.place, callback.kind);
+        if let Some(watch) = self.watch() {
+            watch.call_begins(place);
+        }
         if let Err(payload) = catch_unwind(AssertUnwindSafe(callback.call)) {
             self.note_panic(&format_args!("callback from {place}"), payload);
+        }
+        if let Some(watch) = self.watch() {
+            watch.call_ends(place, kind.completed());
         }
     }
 
@@ -323,6 +355,9 @@ impl Parts {
         count(&self.counts.polls);
         self.renew_budget();
         self.tell(TaskEventKind::PollBegins, ticket);
+        if let Some(watch) = self.watch() {
+            watch.poll_begins(ticket.slot());
+        }
         // Dropping such a waker does nothing; this way it is not even called.
         let waker = ManuallyDrop::new(executor::waker(ticket));
         let mut cx = Context::from_waker(&waker);
@@ -331,10 +366,19 @@ impl Parts {
         let Some((_, future)) = polled.take() else {
             return;
         };
-        self.tell(TaskEventKind::PollEnds, ticket);
+        let noted = take_noted();
         match poll {
-            Poll::Pending => seat.check_in(future),
-            Poll::Ready(output) => self.end(ticket, future, Ok(output)),
+            Poll::Pending => {
+                seat.check_in(future, noted, self.tick.get());
+                self.tell(TaskEventKind::PollEnds, ticket);
+            }
+            Poll::Ready(output) => {
+                self.tell(TaskEventKind::PollEnds, ticket);
+                self.end(ticket, future, Ok(output));
+            }
+        }
+        if let Some(watch) = self.watch() {
+            watch.poll_ends(ticket.slot(), noted);
         }
     }
 
@@ -345,7 +389,14 @@ impl Parts {
         self.renew_budget();
         let waker = ManuallyDrop::new(executor::waker(ticket));
         let mut cx = Context::from_waker(&waker);
+        if let Some(watch) = self.watch() {
+            watch.poll_begins(ticket.slot());
+        }
         root.done = root.future.as_mut().poll(&mut cx).is_ready();
+        let noted = take_noted();
+        if let Some(watch) = self.watch() {
+            watch.poll_ends(ticket.slot(), noted);
+        }
     }
 
     /// The future goes first: whoever is told of the end finds released what
@@ -395,7 +446,7 @@ impl Parts {
         let callbacks = self.callbacks.borrow_mut().take_all();
         let had_any = !callbacks.is_empty();
         for callback in callbacks {
-            if callback.kind == CallbackKind::Completion {
+            if callback.kind != CallbackKind::Plain {
                 self.call(callback);
             } else {
                 self.drop_quietly("a callback that was never called", callback);

@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::waiters::budgeted;
 use crate::runtime::{drop_waker_quietly, wake_quietly};
+use crate::watch::{WaitKind, waits_for};
 
 pub use super::error::{RecvError, TryRecvError};
 
@@ -99,6 +100,7 @@ impl Seat {
                 return Poll::Ready(end);
             }
             self.take(cx.waker());
+            waits_for(WaitKind::Channel, 0);
             over().map_or(Poll::Pending, Poll::Ready)
         })
     }

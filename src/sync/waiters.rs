@@ -14,6 +14,7 @@ use std::task::{Context, Poll, Waker, ready};
 use slab::Slab;
 
 use crate::runtime::{drop_waker_quietly, try_current, wake_quietly};
+use crate::watch::{WaitKind, waits_for};
 
 /// A first-in, first-out line, which one may leave from its middle.
 #[derive(Default)]
@@ -73,6 +74,7 @@ impl Waiters {
         settle: impl Fn(Standing) -> Option<T>,
     ) -> Poll<T> {
         budgeted(cx, || {
+            waits_for(WaitKind::Notify, 0);
             if let Some(seen) = self.look(place, cx.waker(), &settle) {
                 return seen;
             }

@@ -136,11 +136,17 @@ impl<T> Wheel<T> {
     /// timers fired and refiled, not for the ticks in between.
     #[inline]
     pub fn expire(&mut self, now: u64, due: &mut Vec<T>) {
+        self.expire_each(now, &mut |_, value| due.push(value));
+    }
+
+    /// The same, for one who wants the deadlines too.
+    #[inline]
+    pub(crate) fn expire_each(&mut self, now: u64, fire: &mut impl FnMut(u64, T)) {
         let now = now.max(self.elapsed);
         while let Some(place) = self.first()
             && place.begins(self.elapsed) <= now
         {
-            self.enter(place, now, due);
+            self.enter(place, now, fire);
         }
         self.elapsed = now;
     }
@@ -244,7 +250,7 @@ impl<T> Wheel<T> {
     }
 
     /// Steps to where the list at `place` begins, and hands over or refiles what is in it.
-    fn enter(&mut self, place: Place, now: u64, due: &mut Vec<T>) {
+    fn enter(&mut self, place: Place, now: u64, fire: &mut impl FnMut(u64, T)) {
         let mut list = match place {
             Place::Slot { level, slot } => {
                 self.elapsed = place.begins(self.elapsed);
@@ -255,10 +261,10 @@ impl<T> Wheel<T> {
                 std::mem::replace(&mut self.far, List::EMPTY)
             }
             // Alone among the lists, this one mixes deadlines that are all due.
-            Place::Overdue => return self.expire_overdue(due),
+            Place::Overdue => return self.expire_overdue(fire),
         };
         while let Some(index) = list.pop_front(&mut self.entries) {
-            self.fire_or_file(index, due);
+            self.fire_or_file(index, fire);
         }
     }
 
@@ -272,23 +278,25 @@ impl<T> Wheel<T> {
         horizon_block(earliest.map_or(now, |deadline| deadline.min(now)))
     }
 
-    fn expire_overdue(&mut self, due: &mut Vec<T>) {
+    fn expire_overdue(&mut self, fire: &mut impl FnMut(u64, T)) {
         let mut order = std::mem::take(&mut self.overdue_order);
         order.extend(self.overdue.iter(&self.entries));
         self.overdue = List::EMPTY;
         // Stable, so that equal deadlines keep the order of the list.
         order.sort_by_key(|&index| self.entries.at(index).deadline);
         for index in order.drain(..) {
-            self.fire_or_file(index, due);
+            self.fire_or_file(index, fire);
         }
         self.overdue_order = order;
     }
 
     #[inline]
-    fn fire_or_file(&mut self, index: u32, due: &mut Vec<T>) {
+    fn fire_or_file(&mut self, index: u32, fire: &mut impl FnMut(u64, T)) {
         let deadline = self.entries.at(index).deadline;
         if deadline <= self.elapsed {
-            due.extend(self.entries.remove(index));
+            if let Some(value) = self.entries.remove(index) {
+                fire(deadline, value);
+            }
         } else {
             self.file(index, deadline);
         }

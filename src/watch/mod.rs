@@ -1,24 +1,41 @@
-//! What a loop lets others see: what happened on it, and for how long.
+//! What a loop lets others see: where it is, who its tasks are, what has happened.
 //!
 //! ```text
-//!   the loop ──▶ ring of events ──▶ Recording ──▶ `export`: what other programs open
-//!            └─▶ names, once each ──┘   ▲
-//!                        the watchdog ──┘ stalls, with their stacks
+//!   the loop's thread                      any other thread
+//!   Writer ──▶ pulse   one cache line ──▶  the watchdog: does it still turn?
+//!          ──▶ slots   64 tasks a chunk ─▶  the dump: who waits for what?
+//!          ──▶ ring    64 Ki events ─────▶  Recording ──▶ `export`, the dial
+//!          ──▶ names, descriptors, lengths of queues
+//!          ◀── gate    between two turns ── whoever studies it
 //! ```
+//!
+//! The loop neither locks nor allocates nor formats for those who watch: a reader copies, looks
+//! whether it was overtaken, and copies again.
 
 mod wait;
+mod pulse;
+mod chunks;
+mod slots;
+mod fds;
+mod gate;
 mod event;
 mod packed;
-#[cfg_attr(not(test), allow(dead_code))]
 mod ring;
-#[cfg_attr(not(test), allow(dead_code))]
 mod names;
 mod stall;
 mod recording;
+mod board;
+mod writer;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use board::{Board, Extent};
 pub use event::{EndReason, Event, EventKind, GateKind, IoKind, NameId, PollResult};
+pub(crate) use gate::GateState;
+pub(crate) use pulse::{Phase, Pulse, Runs};
 pub use recording::{Level, Recording};
+pub(crate) use slots::{SlotState, TaskSeen, escaped};
 pub use stall::{Frame, Owner, Stall, Verdict};
 pub use wait::WaitKind;
+pub(crate) use wait::{Noted, Wait, take_noted, waits_for, waker_cloned};
+pub(crate) use writer::Writer;

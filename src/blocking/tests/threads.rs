@@ -29,7 +29,7 @@ fn a_loop_that_answers_a_delivery_with_the_next_job_uses_one_thread() {
     let (sender, delivered) = channel();
     let deliver = {
         let pool = Arc::downgrade(&pool);
-        move |key: JobKey| {
+        move |key: JobKey, _| {
             if let Some(pool) = pool.upgrade().filter(|_| key.0 < 1000) {
                 submit(pool.get().unwrap(), key.0 + 1, Lane::Normal, || ());
             }
@@ -52,7 +52,7 @@ fn a_worker_takes_no_job_before_it_has_delivered_the_last() {
     let (sender, delivered) = channel();
     let (open, gate) = channel::<()>();
     let gate = Mutex::new(gate);
-    let deliver = move |key| {
+    let deliver = move |key, _| {
         sender.send(key).unwrap();
         if key == JobKey(1) {
             let _ = gate.lock().unwrap().recv();
@@ -78,7 +78,7 @@ fn a_worker_takes_no_job_before_it_has_delivered_the_last() {
 fn refusing_pool(workers_max: usize) -> (Pool, Receiver<JobKey>, Arc<AtomicBool>) {
     let refuse = Arc::new(AtomicBool::new(true));
     let (sender, delivered) = channel();
-    let deliver = move |key| sender.send(key).unwrap_or_default();
+    let deliver = move |key, _| sender.send(key).unwrap_or_default();
     let switch = Arc::clone(&refuse);
     let spawn = move |_, life: Work| {
         if switch.load(Ordering::SeqCst) {

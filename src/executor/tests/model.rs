@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::*;
+use crate::watch::Noted;
 
 /// What a task of the model does when polled, and what has happened to it.
 #[derive(Default)]
@@ -262,7 +263,10 @@ impl Model {
         let task = self.live.get_mut(&slot).unwrap();
         let mut future = task.out.take().unwrap();
         if !ends {
-            self.world.executor.seat(task.ticket).check_in(future);
+            self.world
+                .executor
+                .seat(task.ticket)
+                .check_in(future, Noted::default(), 0);
             return;
         }
         task.script.finishes.set(true);
@@ -366,7 +370,10 @@ impl Model {
             .collect();
         for (ticket, future) in outs {
             if let Some(future) = future {
-                self.world.executor.seat(ticket).check_in(future);
+                self.world
+                    .executor
+                    .seat(ticket)
+                    .check_in(future, Noted::default(), 0);
             }
         }
         let left = self.world.executor.take_all();

@@ -152,6 +152,7 @@ fn a_thread_local_that_wakes_when_destroyed_does_no_harm() {
         drop(enter(Rc::new(Executor::new(
             ticket.runtime().wrapping_add(1).max(1),
             None,
+            None,
         ))));
         LATE.with(|held| held.0.borrow_mut().push(waker(ticket)));
     })

@@ -1,0 +1,337 @@
+//! The dump: what every task waits for, since when, and from where.
+//!
+//! It is taken from the board, by any thread and also while the loop is
+//! stuck; or, of a loop that nobody watches, from its tasks themselves.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use super::parts::Parts;
+use crate::blocking::{PoolStats, RunningJob};
+use crate::executor::{TaskInfo, TaskState};
+use crate::watch::{Board, Phase, Runs, SlotState, TaskSeen, Wait, WaitKind, escaped};
+
+/// What every task waited for when this was taken.
+///
+/// Its text is for people: one line a task, then the queues.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::{Runtime, spawn_named, yield_now};
+///
+/// let mut rt = Runtime::new()?;
+/// rt.block_on(async {
+///     let _lost = spawn_named("lost", std::future::pending::<()>());
+///     yield_now().await;
+/// });
+/// let dump = rt.dump();
+/// assert!(dump.tasks[0].is_lost, "nobody can ever wake it");
+/// println!("{dump}");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Dump {
+    /// Turns begun.
+    pub turn: u64,
+    /// What the loop was doing, in a word.
+    pub phase: &'static str,
+    /// All that live, by number.
+    pub tasks: Vec<TaskDump>,
+    /// The callback that runs, by the place it was handed in at.
+    pub callback: Option<String>,
+    /// Timers that wait, and those of them that tasks await in vain since.
+    pub timers: usize,
+    /// Deadlines of tasks that have passed.
+    pub overdue: usize,
+    /// Descriptors that are watched.
+    pub fds: usize,
+    /// What other threads have sent and the loop has not taken in.
+    pub posts: usize,
+    /// Jobs that wait for a worker.
+    pub jobs_queued: usize,
+    /// Jobs that run.
+    pub jobs_running: usize,
+}
+
+/// One task in a [`Dump`].
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// # use tourbillon::{Runtime, TaskDump, spawn};
+/// # let mut rt = Runtime::new()?;
+/// # rt.block_on(async { spawn(std::future::pending::<()>()).detach() });
+/// let task: &TaskDump = &rt.dump().tasks[0];
+/// assert!(task.place.starts_with("src/"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TaskDump {
+    /// Its number: that of a recording and of the page if the loop is
+    /// watched, else its [`TaskId`](crate::TaskId).
+    pub id: String,
+    /// What it works on, or else its name, or else its type.
+    pub name: String,
+    /// What it is doing.
+    pub state: TaskState,
+    /// What kind of thing it waits for.
+    pub waits_for: WaitKind,
+    /// The same in words, with which one.
+    pub reason: String,
+    /// How long it has been in this state.
+    pub since: Duration,
+    /// How often it was polled.
+    pub polls: u32,
+    /// Where it was spawned.
+    pub place: String,
+    /// Nothing will ever wake it: nobody has its waker.
+    pub is_lost: bool,
+}
+
+/// Where a dump is taken from.
+pub(super) enum Source<'a> {
+    Board(&'a Board),
+    Parts(&'a Parts),
+}
+
+/// What a task says it waits for.
+struct Waits<'a> {
+    wait: Wait,
+    polls: u32,
+    is_reachable: bool,
+    /// Until its deadline, if that is what it waits for.
+    left: Option<i64>,
+    jobs: &'a [RunningJob],
+    /// The task it waits for, by its name in this dump.
+    other: String,
+}
+
+impl Dump {
+    pub(super) fn take(
+        source: Source<'_>,
+        (pool, jobs): (PoolStats, Vec<RunningJob>),
+        posts: usize,
+    ) -> Self {
+        let mut dump = match source {
+            Source::Board(board) => Dump::of_board(board, &jobs),
+            Source::Parts(parts) => Dump::of_parts(parts, &jobs),
+        };
+        dump.posts = posts;
+        dump.jobs_queued = pool.queued;
+        dump.jobs_running = jobs.len();
+        dump
+    }
+
+    fn of_board(board: &Board, jobs: &[RunningJob]) -> Self {
+        let mut seen = board.slots.all();
+        seen.retain(|task| task.state != SlotState::Free);
+        seen.sort_by_key(|task| task.number);
+        let mut overdue = 0;
+        let mut tasks = Vec::with_capacity(seen.len());
+        for task in &seen {
+            let left = (task.wait.kind == WaitKind::Timer)
+                .then(|| board.until(task.wait.which))
+                .flatten();
+            let is_idle = task.state == SlotState::Idle;
+            overdue += usize::from(is_idle && left.is_some_and(|left| left < 0));
+            tasks.push(dump_of(board, task, left, jobs));
+        }
+        let callback = match board.pulse.runs() {
+            Some(Runs::Callback(place)) => Some(board.place_of(place).to_owned()),
+            _ => None,
+        };
+        Dump {
+            turn: board.pulse.turn(),
+            phase: board.pulse.phase().name(),
+            tasks,
+            callback,
+            timers: board.timers(),
+            overdue,
+            fds: board.fds.all().len(),
+            posts: 0,
+            jobs_queued: 0,
+            jobs_running: 0,
+        }
+    }
+
+    fn of_parts(parts: &Parts, jobs: &[RunningJob]) -> Self {
+        let infos = parts.executor.infos();
+        let now = parts.clock.ticks_passed(parts.clock.now()) as u32;
+        let mut overdue = 0;
+        let mut tasks = Vec::with_capacity(infos.len());
+        for info in &infos {
+            let is_timer = info.waits_for == WaitKind::Timer;
+            let left = is_timer.then(|| i64::from(info.waiting.which.wrapping_sub(now) as i32));
+            overdue += usize::from(left.is_some_and(|left| left < 0));
+            let other = infos
+                .iter()
+                .find(|other| other.id.slot() == info.waiting.which);
+            let waits = Waits {
+                wait: Wait {
+                    kind: info.waits_for,
+                    which: info.waiting.which,
+                },
+                polls: info.polls,
+                is_reachable: info.waiting.is_reachable,
+                left,
+                jobs,
+                other: other.map(|other| other.id.to_string()).unwrap_or_default(),
+            };
+            let since = now.wrapping_sub(info.waiting.since);
+            let since = Duration::from_millis(since.into());
+            tasks.push(waits.dump(info.id.to_string(), info, since));
+        }
+        let stats = parts.stats();
+        Dump {
+            turn: stats.turns,
+            phase: Phase::Stopped.name(),
+            tasks,
+            callback: None,
+            timers: stats.timers_waiting,
+            overdue,
+            fds: stats.sources,
+            posts: 0,
+            jobs_queued: 0,
+            jobs_running: 0,
+        }
+    }
+}
+
+fn dump_of(board: &Board, task: &TaskSeen, left: Option<i64>, jobs: &[RunningJob]) -> TaskDump {
+    let other = match task.wait.kind {
+        WaitKind::Task => board.slots.look(task.wait.which),
+        _ => None,
+    };
+    let waits = Waits {
+        wait: task.wait,
+        polls: task.polls,
+        is_reachable: task.is_reachable,
+        left,
+        jobs,
+        other: other
+            .map(|other| format!("#{}", other.number))
+            .unwrap_or_default(),
+    };
+    let state = match task.state {
+        SlotState::Running => TaskState::Running,
+        SlotState::Ready => TaskState::Ready,
+        SlotState::Idle | SlotState::Free => TaskState::Waiting,
+    };
+    TaskDump {
+        id: format!("#{}", task.number),
+        name: board.title_of(task),
+        state,
+        waits_for: task.wait.kind,
+        reason: waits.reason(state),
+        since: board.since(task.since),
+        polls: task.polls,
+        place: board.names.get(task.place).to_owned(),
+        is_lost: state == TaskState::Waiting && waits.is_lost(),
+    }
+}
+
+impl Waits<'_> {
+    /// Nobody has its waker, and it has had the chance to give it away.
+    fn is_lost(&self) -> bool {
+        self.wait.kind == WaitKind::Nothing && !self.is_reachable && self.polls > 0
+    }
+
+    fn dump(&self, id: String, info: &TaskInfo, since: Duration) -> TaskDump {
+        TaskDump {
+            id,
+            name: escaped(&info.name),
+            state: info.state,
+            waits_for: info.waits_for,
+            reason: self.reason(info.state),
+            since,
+            polls: info.polls,
+            place: info.place.to_string(),
+            is_lost: info.state == TaskState::Waiting && self.is_lost(),
+        }
+    }
+
+    fn reason(&self, state: TaskState) -> String {
+        let which = self.wait.which;
+        match (state, self.wait.kind) {
+            (TaskState::Running, _) => String::from("it runs"),
+            (TaskState::Ready, _) => String::from("its turn"),
+            (TaskState::Aborting, _) => String::from("its end"),
+            (_, WaitKind::Timer) => match self.left {
+                Some(left) if left < 0 => format!("a timer, {} ms overdue", -left),
+                Some(left) => format!("a timer, due in {left} ms"),
+                None => String::from("a timer"),
+            },
+            (_, WaitKind::Readable) => format!("fd {} readable", which as i32),
+            (_, WaitKind::Writable) => format!("fd {} writable", which as i32),
+            (_, WaitKind::Job) => self.job(which),
+            (_, WaitKind::Task) => format!("the end of task {}", self.other),
+            (_, WaitKind::Channel) => String::from("a channel"),
+            (_, WaitKind::Lock) => String::from("a lock"),
+            (_, WaitKind::Notify) => String::from("to be notified"),
+            (_, WaitKind::Yield) => String::from("its turn"),
+            _ if self.is_lost() => String::from("NOTHING WILL EVER WAKE THIS TASK"),
+            (_, WaitKind::Nothing) if self.polls == 0 => String::from("its first poll"),
+            _ => String::from("something foreign"),
+        }
+    }
+
+    fn job(&self, number: u32) -> String {
+        match self.jobs.iter().find(|job| job.key.number() == number) {
+            Some(job) => {
+                let ran = Instant::now().saturating_duration_since(job.since);
+                format!("job {number}, on worker {} for {ran:.1?}", job.worker)
+            }
+            None => format!("job {number}, which waits for a worker or for its completion"),
+        }
+    }
+}
+
+impl fmt::Display for Dump {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (turn, count) = (self.turn, self.tasks.len());
+        writeln!(
+            f,
+            "tourbillon dump: turn {turn}, {}, {count} tasks",
+            self.phase
+        )?;
+        if let Some(place) = &self.callback {
+            writeln!(f, "  a callback from {place} runs")?;
+        }
+        for task in &self.tasks {
+            writeln!(f, "  {task}")?;
+        }
+        let (timers, overdue) = (self.timers, self.overdue);
+        let (fds, posts) = (self.fds, self.posts);
+        let (queued, running) = (self.jobs_queued, self.jobs_running);
+        write!(
+            f,
+            "  timers {timers} ({overdue} overdue), fds {fds}, posts {posts}, \
+             jobs {running} running, {queued} queued"
+        )
+    }
+}
+
+impl fmt::Display for TaskDump {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match self.state {
+            TaskState::Waiting => "waits",
+            TaskState::Ready => "ready",
+            TaskState::Running => "running",
+            TaskState::Aborting => "aborting",
+        };
+        let (id, name, reason) = (&self.id, &self.name, &self.reason);
+        let (polls, place) = (self.polls, &self.place);
+        let since = Duration::from_millis(self.since.as_millis() as u64);
+        write!(
+            f,
+            "{id} {name}: {state} for {since:?}: {reason}; {polls} polls, spawned at {place}"
+        )
+    }
+}

@@ -1,0 +1,182 @@
+//! What other threads hold of a runtime to look at it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use super::dump::{Dump, Source};
+use super::parts::{Parts, Post};
+use crate::blocking::{PoolStats, RunningJob};
+use crate::queue::TaskQueue;
+use crate::watch::{Board, Event, EventKind, GateKind, Recording};
+
+/// Looks at a loop from any thread, also while that loop is stuck.
+///
+/// Made by [`Runtime::watcher`](crate::Runtime::watcher). It reads what the
+/// loop has written down and never makes it wait, but for the gate, which is
+/// there for that. It does not keep the runtime alive; what it shows of one
+/// that is gone is the last it said.
+///
+/// # Examples
+///
+/// Who waits for what, seen from another thread:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::Runtime;
+///
+/// let mut rt = Runtime::builder().watch(true).build()?;
+/// let watcher = rt.watcher().expect("it is watched");
+/// rt.block_on(async {
+///     let _waits = tourbillon::spawn_named("waiter", std::future::pending::<()>());
+///     tourbillon::yield_now().await;
+///     let dump = std::thread::spawn(move || watcher.dump()).join().unwrap();
+///     assert!(dump.to_string().contains("waiter"));
+/// });
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Watcher {
+    board: Arc<Board>,
+    door: Arc<TaskQueue<Post>>,
+    pool: Arc<PoolLooker>,
+    workers_max: usize,
+}
+
+type PoolLooker = dyn Fn() -> (PoolStats, Vec<RunningJob>) + Send + Sync;
+
+impl Watcher {
+    pub(super) fn of(parts: &Parts) -> Option<Self> {
+        let board = Arc::clone(parts.watch()?.board());
+        Some(Watcher {
+            board,
+            door: Arc::clone(&parts.door),
+            pool: Arc::new(parts.pool.looker()),
+            workers_max: parts.workers_max,
+        })
+    }
+
+    /// What every task waits for, since when and from where.
+    pub fn dump(&self) -> Dump {
+        let source = Source::Board(&self.board);
+        Dump::take(source, (self.pool)(), self.door.len())
+    }
+
+    /// What has happened since the recorder was switched on, as far back as
+    /// its ring reaches. Without a recorder it is empty.
+    pub fn recording(&self) -> Recording {
+        let (mut events, lost) = self.board.events();
+        events.sort_by_key(|event| event.at);
+        if lost > 0 {
+            let at = events.first().map_or(0, |first| first.at);
+            let kind = EventKind::Lost { count: lost };
+            events.insert(0, Event { at, task: 0, kind });
+        }
+        let mut recording = Recording::new();
+        recording.began = self.board.began_at;
+        recording.until = self.board.now();
+        recording.level = self.board.level.unwrap_or_default();
+        recording.events = events;
+        recording.names = self.board.names.texts();
+        recording.workers = (1..=self.workers_max)
+            .map(|n| format!("worker-{n}"))
+            .collect();
+        recording.backend = BACKEND.to_owned();
+        recording
+    }
+
+    /// How often the watchdog has found the loop stuck.
+    pub fn stalls(&self) -> u64 {
+        self.board.pulse.stalls.load(Relaxed).into()
+    }
+
+    /// Holds the loop before its next turn, and until [`go`](Watcher::go). Its
+    /// timers are late by that afterwards.
+    ///
+    /// # Examples
+    ///
+    /// Turn by turn:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// use std::time::Duration;
+    /// use tourbillon::{Runtime, stop, yield_now};
+    ///
+    /// let mut rt = Runtime::builder().watch(true).build()?;
+    /// let watcher = rt.watcher().expect("it is watched");
+    /// watcher.pause();
+    /// let student = std::thread::spawn(move || {
+    ///     watcher.step(); // one turn, and look
+    ///     watcher.slow(Duration::from_millis(1));
+    ///     watcher.go();
+    /// });
+    /// rt.block_on(async { yield_now().await });
+    /// student.join().unwrap();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn pause(&self) {
+        self.gate(GateKind::Pause, Duration::ZERO);
+    }
+
+    /// Lets one turn pass of a loop that is held, or holds it if it is not.
+    pub fn step(&self) {
+        self.gate(GateKind::Step, Duration::ZERO);
+    }
+
+    /// Lets the loop go, at full speed.
+    pub fn go(&self) {
+        self.gate(GateKind::Go, Duration::ZERO);
+    }
+
+    /// Has the loop wait before each turn, for two seconds at most.
+    pub fn slow(&self, delay: Duration) {
+        self.gate(GateKind::Slow, delay);
+    }
+
+    fn gate(&self, what: GateKind, delay: Duration) {
+        self.board.gate.ask(what, delay);
+        // One that is asleep in the kernel comes to the gate now.
+        if what != GateKind::Go {
+            let _ = self.door.post(Post::Look);
+        }
+    }
+
+    /// The board itself, for rooms that show it.
+    pub(crate) fn board(&self) -> &Arc<Board> {
+        &self.board
+    }
+
+    /// Counts of the pool, and what it runs.
+    pub(crate) fn pool(&self) -> (PoolStats, Vec<RunningJob>) {
+        (self.pool)()
+    }
+
+    /// How many posts wait for the loop to take them in.
+    pub(crate) fn posts_waiting(&self) -> usize {
+        self.door.len()
+    }
+
+    pub(crate) fn workers_max(&self) -> usize {
+        self.workers_max
+    }
+}
+
+/// What the kernel is asked with.
+pub(crate) const BACKEND: &str = if cfg!(mio_unsupported_force_poll_poll) {
+    "poll"
+} else if cfg!(any(target_os = "linux", target_os = "android")) {
+    "epoll"
+} else {
+    "kqueue"
+};
+
+impl fmt::Debug for Watcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watcher")
+            .field("board", &self.board)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,148 @@
+//! What the loop writes down for those who watch it, and what programs may
+//! say to them.
+
+use std::io;
+use std::task::Waker;
+use std::time::Duration;
+
+use super::current::try_current;
+use super::parts::Parts;
+use crate::watch::{Noted, Writer};
+
+impl Parts {
+    /// Where it is written down, if anybody watches.
+    #[inline]
+    pub(crate) fn watch(&self) -> Option<&Writer> {
+        self.executor.watch()
+    }
+
+    /// Asks the kernel, and writes down what it says.
+    pub(super) fn watched_park(
+        &self,
+        watch: &Writer,
+        timeout: Option<Duration>,
+        woken: &mut Vec<Waker>,
+    ) -> io::Result<()> {
+        let mut told = self.told.take();
+        let (waiting, next) = {
+            let wheel = self.wheel.borrow();
+            (wheel.len(), wheel.next_deadline())
+        };
+        watch.park_begins(waiting, next);
+        let asked = self.reactor.park(timeout, woken, Some(&mut told));
+        watch.park_ends(timeout, told.len());
+        for (key, ready) in told.drain(..) {
+            watch.io_ready(key, ready);
+        }
+        self.told.set(told);
+        asked
+    }
+
+    /// The future in `block_on` has panicked.
+    #[cold]
+    pub(super) fn watch_root_panicked(&self, noted: Noted) {
+        if let Some(watch) = self.watch() {
+            watch.poll_ends(0, noted);
+        }
+    }
+
+    /// The loop is being turned while this lives.
+    pub(super) fn turned(&self) -> Turned<'_> {
+        if let Some(watch) = self.watch() {
+            watch.started();
+        }
+        Turned(self)
+    }
+}
+
+/// Tells those who watch when the loop is turned no more.
+pub(super) struct Turned<'a>(&'a Parts);
+
+impl Drop for Turned<'_> {
+    fn drop(&mut self) {
+        if let Some(watch) = self.0.watch() {
+            watch.stopped();
+        }
+    }
+}
+
+/// Says that what `work` does may hold the loop, and is meant to: the
+/// watchdog is silent about it. For what happens once, at start, and is not
+/// worth a worker.
+///
+/// It is as bad for everybody else as any other block.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// # tourbillon::Runtime::new()?.block_on(async {
+/// let words = tourbillon::expected_block(|| std::fs::read_to_string("/usr/share/dict/words"));
+/// # drop(words);
+/// # });
+/// # Ok(())
+/// # }
+/// ```
+pub fn expected_block<T>(work: impl FnOnce() -> T) -> T {
+    let _region = Region::enter(Writer::expect_block);
+    work()
+}
+
+/// Says that the stack of what `work` does must not be unwound, since it does
+/// that itself: C++ that throws, for one. The watchdog then reports without
+/// the names of functions, or with fewer.
+///
+/// # Examples
+///
+/// ```
+/// let answer = tourbillon::no_unwind(|| 6 * 7);
+/// assert_eq!(answer, 42);
+/// ```
+pub fn no_unwind<T>(work: impl FnOnce() -> T) -> T {
+    let _region = Region::enter(Writer::forbid_unwind);
+    work()
+}
+
+/// Leaves a mark in the recording of the current runtime, if there is one:
+/// a text that is the same each time, and a number.
+///
+/// # Examples
+///
+/// ```
+/// tourbillon::mark("cache size", 512);
+/// ```
+pub fn mark(text: &str, value: i64) {
+    if let Some(parts) = try_current()
+        && let Some(watch) = parts.watch()
+    {
+        watch.mark(text, value);
+    }
+}
+
+/// Left also when the work panics.
+struct Region(fn(&Writer, bool));
+
+impl Region {
+    fn enter(say: fn(&Writer, bool)) -> Self {
+        Region(say).say(true)
+    }
+
+    fn say(self, up: bool) -> Self {
+        if let Some(parts) = try_current()
+            && let Some(watch) = parts.watch()
+        {
+            (self.0)(watch, up);
+        }
+        self
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        if let Some(parts) = try_current()
+            && let Some(watch) = parts.watch()
+        {
+            (self.0)(watch, false);
+        }
+    }
+}

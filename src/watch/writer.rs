@@ -1,0 +1,546 @@
+//! The loop's hand on the board: what it writes, and when.
+//!
+//! Each function is called from one place of the loop, and does a few stores.
+//! The clock is read once after the kernel was asked and, if there is a
+//! recorder, once at each end of a poll: the end of one is the beginning of
+//! the next, and all that happens between has that time.
+
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::panic::Location;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use super::board::{Board, note};
+use super::event::{EndReason, Event, EventKind, GateKind, NameId, PollResult};
+use super::names::NameBook;
+use super::pulse::{Phase, Runs};
+use super::recording::Level;
+use super::slots::{Identity, SlotState};
+use super::wait::Noted;
+
+/// The number of the future that `block_on` holds.
+const MAIN: u32 = 1;
+
+/// Writes the board of one loop, on its thread.
+pub(crate) struct Writer {
+    board: Arc<Board>,
+    book: RefCell<NameBook>,
+    /// Ids of texts that never move, by address and length.
+    known: RefCell<HashMap<(usize, usize), NameId>>,
+    is_full: bool,
+    /// The time of the last boundary, and when what runs has begun.
+    last: Cell<u64>,
+    /// The task that runs; zero if none.
+    running: Cell<u32>,
+    /// How the running poll has ended its task, if it has.
+    ended: Cell<Option<EndReason>>,
+    spawned: Cell<u32>,
+    queued: Cell<u64>,
+    taken: Cell<u32>,
+    turn: TurnCounts,
+}
+
+/// What has happened in this turn.
+#[derive(Default)]
+struct TurnCounts {
+    began: Cell<u64>,
+    polls: Cell<u16>,
+    events: Cell<u16>,
+    timers: Cell<u16>,
+    callbacks: Cell<u16>,
+}
+
+fn count(cell: &Cell<u16>) {
+    cell.set(cell.get().saturating_add(1));
+}
+
+impl Writer {
+    pub(crate) fn new(board: Arc<Board>) -> Self {
+        let writer = Writer {
+            book: RefCell::new(NameBook::new(Arc::clone(&board.names))),
+            known: RefCell::default(),
+            is_full: board.level == Some(Level::Full),
+            last: Cell::new(board.now()),
+            running: Cell::new(0),
+            ended: Cell::new(None),
+            spawned: Cell::new(MAIN),
+            queued: Cell::new(0),
+            taken: Cell::new(0),
+            turn: TurnCounts::default(),
+            board,
+        };
+        if let Some(slot) = writer.board.slots.make(0) {
+            let who = Identity {
+                number: MAIN,
+                name: writer.name("main"),
+                place: NameId::default(),
+                parent: 0,
+            };
+            slot.admit(who, writer.millis(), 0);
+            slot.set_state(SlotState::Idle, writer.millis());
+        }
+        writer
+    }
+
+    pub(crate) fn board(&self) -> &Arc<Board> {
+        &self.board
+    }
+
+    #[inline]
+    fn records(&self) -> bool {
+        self.board.ring.is_some()
+    }
+
+    /// The last boundary, in milliseconds.
+    #[inline]
+    fn millis(&self) -> u64 {
+        self.last.get() / 1_000_000
+    }
+
+    #[inline]
+    fn push(&self, at: u64, task: u32, kind: EventKind) {
+        if let Some(ring) = &self.board.ring {
+            ring.push(Event { at, task, kind }.pack());
+        }
+    }
+
+    /// Something that has just happened, to whoever runs.
+    #[inline]
+    fn now_happens(&self, kind: EventKind) {
+        self.push(self.last.get(), self.running.get(), kind);
+    }
+
+    /// The id of a text.
+    pub(crate) fn name(&self, text: &str) -> NameId {
+        self.book.borrow_mut().intern(text)
+    }
+
+    /// The id of a text that never moves: it is read once.
+    fn known(&self, text: &'static str) -> NameId {
+        let key = (text.as_ptr().addr(), text.len());
+        let known = self.known.borrow().get(&key).copied();
+        known.unwrap_or_else(|| {
+            let id = self.name(text);
+            self.known.borrow_mut().insert(key, id);
+            id
+        })
+    }
+
+    fn place(&self, place: &'static Location<'static>) -> NameId {
+        self.book.borrow_mut().place(place)
+    }
+}
+
+/// A turn.
+impl Writer {
+    /// A turn begins, unless somebody holds the loop.
+    #[inline]
+    pub(crate) fn turn_begins(&self) {
+        if self.board.gate.is_closed() {
+            self.wait_at_gate();
+        }
+        self.board.pulse.next_turn();
+        self.turn.began.set(self.last.get());
+    }
+
+    #[cold]
+    fn wait_at_gate(&self) {
+        self.board.pulse.enter(Phase::Gate);
+        let state = self.board.gate.state();
+        let what = if state.is_paused {
+            GateKind::Pause
+        } else {
+            GateKind::Slow
+        };
+        self.now_happens(EventKind::Gate {
+            what,
+            delay_ms: state.slow.as_millis() as u32,
+        });
+        self.board.gate.pass();
+        self.look_at_clock();
+    }
+
+    #[inline]
+    pub(crate) fn run_begins(&self, ready: usize, callbacks: usize) {
+        self.board.pulse.enter(Phase::Run);
+        note(&self.board.queues.ready, ready);
+        note(&self.board.queues.callbacks, callbacks);
+    }
+
+    /// All of a turn has run that was to run.
+    #[inline]
+    pub(crate) fn run_ends(&self) {
+        let turn = &self.turn;
+        let (polls, callbacks) = (turn.polls.take(), turn.callbacks.take());
+        let (events, timers) = (turn.events.take(), turn.timers.take());
+        if self.records() && (polls, callbacks, timers) != (0, 0, 0) {
+            let began = turn.began.get();
+            let kind = EventKind::Turn {
+                took: self.last.get() - began,
+                polls,
+                events,
+                timers,
+                callbacks,
+            };
+            self.push(began, 0, kind);
+        }
+    }
+
+    #[inline]
+    pub(crate) fn park_begins(&self, timers: usize, next_deadline: Option<u64>) {
+        self.board.pulse.enter(Phase::Park);
+        let queues = &self.board.queues;
+        note(&queues.timers, timers);
+        let next = next_deadline.map_or(0, |tick| (tick as u32).wrapping_add(1).max(1));
+        queues.next_deadline.store(next, Relaxed);
+        note(&queues.ready, 0);
+    }
+
+    /// The kernel has answered, after a wait of `timeout` at most.
+    #[inline]
+    pub(crate) fn park_ends(&self, timeout: Option<Duration>, events: usize) {
+        let began = self.last.get();
+        let now = self.look_at_clock();
+        self.turn.events.set(events.min(0xFFFF) as u16);
+        let timeout_ms =
+            timeout.map(|timeout| timeout.as_millis().min(u128::from(u32::MAX)) as u32);
+        let kind = EventKind::Park {
+            took: now - began,
+            timeout_ms,
+            events: events as u32,
+        };
+        self.push(began, 0, kind);
+    }
+
+    /// The loop is turned no more, for now.
+    pub(crate) fn stopped(&self) {
+        self.board.pulse.enter(Phase::Stopped);
+        // The future in `block_on` is gone.
+        if let Some(main) = self.board.slots.get(0) {
+            main.state.store(SlotState::Free as u8, Relaxed);
+        }
+    }
+
+    /// Somebody begins to turn the loop.
+    pub(crate) fn started(&self) {
+        self.look_at_clock();
+    }
+
+    #[inline]
+    fn look_at_clock(&self) -> u64 {
+        let now = self.board.now();
+        self.last.set(now);
+        now
+    }
+
+    #[inline]
+    pub(crate) fn timer_fired(&self, late: Duration) {
+        count(&self.turn.timers);
+        self.now_happens(EventKind::TimerFire {
+            late: late.as_nanos() as u64,
+        });
+    }
+
+    /// A post from outside was taken in.
+    pub(crate) fn took_posts(&self, depth: usize) {
+        self.taken.set(self.taken.get().wrapping_add(depth as u32));
+        self.board.queues.taken.store(self.taken.get(), Relaxed);
+        self.now_happens(EventKind::Take {
+            waited: 0,
+            depth: depth as u32,
+        });
+    }
+}
+
+/// User code.
+impl Writer {
+    #[inline]
+    pub(crate) fn poll_begins(&self, slot: u32) {
+        self.board.pulse.begin(Runs::Task(slot));
+        if let Some(slot) = self.board.slots.get(slot) {
+            slot.state.store(SlotState::Running as u8, Relaxed);
+            slot.since.store(self.millis(), Relaxed);
+            slot.polls
+                .store(slot.polls.load(Relaxed).wrapping_add(1), Relaxed);
+            self.running.set(slot.number());
+        }
+    }
+
+    /// A poll has ended: its task waits for `wait`, or is gone.
+    #[inline]
+    pub(crate) fn poll_ends(&self, slot: u32, noted: Noted) {
+        let began = self.last.get();
+        if self.board.pulse.end() {
+            self.stall_ends(began);
+        }
+        let task = self.running.take();
+        let ended = self.ended.take();
+        let now = self.boundary();
+        count(&self.turn.polls);
+        let Some(slot) = self.board.slots.get(slot) else {
+            return;
+        };
+        let (number, took) = (slot.polls.load(Relaxed), now - began);
+        if ended.is_none() {
+            slot.busy.store(slot.busy.load(Relaxed) + took, Relaxed);
+            slot.set_wait(noted.wait);
+            if noted.is_reachable {
+                slot.reachable.store(1, Relaxed);
+            }
+            // Woken meanwhile, it is ready already.
+            if slot.state.load(Relaxed) == SlotState::Running as u8 {
+                slot.set_state(SlotState::Idle, self.millis());
+            }
+        }
+        let result = match ended {
+            None => PollResult::Pending,
+            Some(EndReason::Panicked) => PollResult::Panicked,
+            Some(_) => PollResult::Ready,
+        };
+        let kind = EventKind::Poll {
+            took,
+            number,
+            result,
+            wait: noted.wait.kind,
+            ready: 0,
+        };
+        self.push(began, task, kind);
+    }
+
+    #[inline]
+    pub(crate) fn call_begins(&self, place: &'static Location<'static>) {
+        let place = self.place(place);
+        self.board.pulse.begin(Runs::Callback(place.0));
+    }
+
+    #[inline]
+    /// A callback has ended; `completed` is the job whose end it told, and when
+    /// that was.
+    pub(crate) fn call_ends(
+        &self,
+        place: &'static Location<'static>,
+        completed: Option<(u32, u64)>,
+    ) {
+        let began = self.last.get();
+        if self.board.pulse.end() {
+            self.stall_ends(began);
+        }
+        let took = self.boundary() - began;
+        count(&self.turn.callbacks);
+        let place = self.place(place);
+        let kind = EventKind::Call {
+            took,
+            place,
+            is_completion: completed.is_some(),
+        };
+        self.push(began, 0, kind);
+        if let Some((job, at)) = completed
+            && at > 0
+        {
+            let waited = began.saturating_sub(at);
+            self.push(began, 0, EventKind::JobCallback { job, waited });
+        }
+    }
+
+    /// The end of a poll or of a call. Without a recorder nobody asks when
+    /// that was.
+    #[inline]
+    fn boundary(&self) -> u64 {
+        if self.records() {
+            self.look_at_clock()
+        } else {
+            self.last.get()
+        }
+    }
+
+    #[cold]
+    fn stall_ends(&self, began: u64) {
+        let took = self.look_at_clock() - began;
+        self.board.pulse.stall_ended(took);
+        let stall = self.board.pulse.stalls.load(Relaxed);
+        self.push(
+            self.last.get(),
+            self.running.get(),
+            EventKind::StallEnd { stall, took },
+        );
+    }
+}
+
+/// Tasks.
+impl Writer {
+    /// A task was spawned, and is ready.
+    pub(crate) fn spawned(
+        &self,
+        slot: u32,
+        name: &Cow<'static, str>,
+        place: &'static Location<'static>,
+        bytes: usize,
+    ) {
+        let number = self.spawned.get().wrapping_add(1).max(2);
+        self.spawned.set(number);
+        self.board.queues.spawned.store(number - MAIN, Relaxed);
+        let name = match name {
+            Cow::Borrowed(name) => self.known(name),
+            Cow::Owned(name) => self.name(name),
+        };
+        let (place, parent) = (self.place(place), self.running.get());
+        if let Some(slot) = self.board.slots.make(slot) {
+            let who = Identity {
+                number,
+                name,
+                place,
+                parent,
+            };
+            slot.admit(who, self.millis(), self.next_in_line());
+        }
+        let kind = EventKind::Spawn {
+            name,
+            place,
+            parent,
+            bytes: bytes as u32,
+        };
+        self.push(self.last.get(), number, kind);
+    }
+
+    fn next_in_line(&self) -> u64 {
+        let next = self.queued.get() + 1;
+        self.queued.set(next);
+        next
+    }
+
+    /// A task was queued.
+    #[inline]
+    pub(crate) fn woken(&self, slot: u32) {
+        let Some(slot) = self.board.slots.get(slot) else {
+            return;
+        };
+        slot.queued.store(self.next_in_line(), Relaxed);
+        slot.set_state(SlotState::Ready, self.millis());
+        if self.is_full {
+            let kind = EventKind::Wake {
+                by: self.running.get(),
+                was_queued: false,
+            };
+            self.push(self.last.get(), slot.number(), kind);
+        }
+    }
+
+    pub(crate) fn ended(&self, slot: u32, reason: EndReason) {
+        let Some(slot) = self.board.slots.get(slot) else {
+            return;
+        };
+        let kind = EventKind::End {
+            polls: slot.polls.load(Relaxed),
+            reason,
+            busy: slot.busy.load(Relaxed),
+        };
+        self.push(self.last.get(), slot.number(), kind);
+        if slot.number() == self.running.get() {
+            self.ended.set(Some(reason));
+        }
+        slot.leave();
+    }
+
+    /// Gives the task that runs a label: what it works on now.
+    pub(crate) fn label(&self, parts: &[&[u8]]) {
+        if let Some(Runs::Task(slot)) = self.board.pulse.runs()
+            && let Some(slot) = self.board.slots.get(slot)
+        {
+            slot.set_label(parts);
+        }
+    }
+
+    /// A mark that the program itself sets.
+    pub(crate) fn mark(&self, text: &str, value: i64) {
+        if self.records() {
+            let name = self.name(text);
+            self.now_happens(EventKind::Mark { name, value });
+        }
+    }
+
+    pub(crate) fn expect_block(&self, up: bool) {
+        self.board.pulse.expect(up);
+    }
+
+    pub(crate) fn forbid_unwind(&self, up: bool) {
+        self.board.pulse.forbid_unwind(up);
+    }
+}
+
+/// Descriptors, jobs and requests.
+impl Writer {
+    pub(crate) fn fd_added(&self, key: u32, fd: i32, what: &'static str) {
+        let what = self.known(what);
+        self.board.fds.add(key, fd, what);
+        self.now_happens(EventKind::FdAdd { fd, interest: 0 });
+    }
+
+    pub(crate) fn fd_removed(&self, key: u32) {
+        if let Some(fd) = self.board.fds.remove(key) {
+            self.now_happens(EventKind::FdDel { fd });
+        }
+    }
+
+    #[inline]
+    pub(crate) fn io_ready(&self, key: u32, ready: u8) {
+        if let Some(fd) = self.board.fds.fd(key) {
+            self.push(self.last.get(), 0, EventKind::IoReady { fd, ready });
+        }
+    }
+
+    pub(crate) fn job_submitted(
+        &self,
+        job: u32,
+        queued: usize,
+        name: &'static str,
+        place: &'static Location<'static>,
+    ) {
+        self.board.queues.jobs.fetch_add(1, Relaxed);
+        let name = self.known(name);
+        let place = self.place(place);
+        self.now_happens(EventKind::JobSubmit {
+            job,
+            queued: queued as u32,
+            place,
+            name,
+        });
+    }
+
+    /// A job never ran.
+    pub(crate) fn job_cancelled(&self, job: u32) -> u64 {
+        self.board.queues.jobs_done.fetch_add(1, Relaxed);
+        self.now_happens(EventKind::JobCancel { job });
+        0
+    }
+
+    /// A job has run; gives the time of its end.
+    pub(crate) fn job_ran(
+        &self,
+        job: u32,
+        submitted: u64,
+        worker: u16,
+        began: Instant,
+        took: Duration,
+    ) -> u64 {
+        self.board.queues.jobs_done.fetch_add(1, Relaxed);
+        let at = began.saturating_duration_since(self.board.began).as_nanos() as u64;
+        let took = took.as_nanos() as u64;
+        let waited_us = (at.saturating_sub(submitted) / 1000).min(u64::from(u32::MAX)) as u32;
+        let kind = EventKind::JobRun {
+            job,
+            took,
+            waited_us,
+            worker,
+        };
+        self.push(at, 0, kind);
+        at + took
+    }
+
+    /// The time now, on the board.
+    pub(crate) fn now(&self) -> u64 {
+        self.board.now()
+    }
+}
