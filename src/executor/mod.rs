@@ -23,6 +23,7 @@ mod ticket;
 mod waker;
 mod info;
 mod tasks;
+mod look;
 mod join;
 
 pub use info::{TaskId, TaskInfo, TaskState};

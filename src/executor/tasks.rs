@@ -9,7 +9,6 @@
 use std::any::{Any, type_name};
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
-use std::fmt;
 use std::future::Future;
 use std::mem;
 use std::panic::Location;
@@ -17,7 +16,6 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use super::info::{TaskId, TaskInfo, TaskState, Waiting};
 use super::join::{JoinError, JoinHandle};
 use super::ticket::{GENERATION_MAX, SLOT_MAX, Ticket};
 use crate::queue::{PLACE_MAX, Places, ReadyQueue};
@@ -53,17 +51,17 @@ const ROOT: u32 = 0;
 
 /// Owns the futures of one runtime.
 pub(crate) struct Executor {
-    number: u16,
+    pub(super) number: u16,
     /// The tasks, in the places that the ready queue is threaded through.
-    tasks: ReadyQueue<Task>,
+    pub(super) tasks: ReadyQueue<Task>,
     /// By the same numbers: what only a spawn, a message or an end needs.
-    records: Places<Record>,
+    pub(super) records: Places<Record>,
     /// The places that nobody lives in.
     free: RefCell<Vec<u32>>,
-    alive: Cell<usize>,
-    spawned: Cell<u64>,
+    pub(super) alive: Cell<usize>,
+    pub(super) spawned: Cell<u64>,
     /// How often a task was queued by something else than a wake.
-    unwoken: Cell<u64>,
+    pub(super) unwoken: Cell<u64>,
     closed: Cell<bool>,
     /// Where it is written down, if anybody watches.
     watch: Option<Writer>,
@@ -71,20 +69,20 @@ pub(crate) struct Executor {
 
 /// What a poll touches.
 #[derive(Default)]
-struct Task {
+pub(super) struct Task {
     /// Gone while it is polled, and for good once it has ended.
-    future: Cell<Option<TaskFuture>>,
-    state: Cell<State>,
-    polls: Cell<u32>,
+    pub(super) future: Cell<Option<TaskFuture>>,
+    pub(super) state: Cell<State>,
+    pub(super) polls: Cell<u32>,
     /// What it waits for, and since which tick.
-    wait: Cell<Wait>,
-    since: Cell<u32>,
+    pub(super) wait: Cell<Wait>,
+    pub(super) since: Cell<u32>,
     /// Its waker was cloned once: somebody may hold it.
-    is_reachable: Cell<bool>,
+    pub(super) is_reachable: Cell<bool>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     Alive,
     Aborting,
     /// Its place is free, or will be when it has come out of the ready queue
@@ -98,9 +96,9 @@ enum State {
 
 /// What a poll does not touch.
 #[derive(Default)]
-struct Record {
+pub(super) struct Record {
     /// Who lives there, while somebody does.
-    who: Cell<Option<Who>>,
+    pub(super) who: Cell<Option<Who>>,
     /// Whether there is a handle: the place is kept for it, and with it how
     /// the task ended.
     is_held: Cell<bool>,
@@ -110,9 +108,9 @@ struct Record {
 }
 
 #[derive(Clone)]
-struct Who {
-    name: Cow<'static, str>,
-    place: &'static Location<'static>,
+pub(super) struct Who {
+    pub(super) name: Cow<'static, str>,
+    pub(super) place: &'static Location<'static>,
 }
 
 /// What is left of a task or of its handle, for the caller to wake and to
@@ -222,9 +220,7 @@ impl Executor {
         let record = self.record(slot);
         record.is_held.set(true);
         let name = name.unwrap_or(Cow::Borrowed(type_name::<F>()));
-        if let Some(watch) = &self.watch {
-            watch.spawned(slot, &name, place, size_of::<F>());
-        }
+        self.watched(|watch| watch.spawned(slot, &name, place, size_of::<F>()));
         let who = record.who.replace(Some(Who { name, place }));
         debug_assert!(who.is_none(), "nor is anybody's name left there");
         mem::forget(who);
@@ -254,7 +250,7 @@ impl Executor {
     }
 
     #[inline]
-    fn record(&self, slot: u32) -> &Record {
+    pub(super) fn record(&self, slot: u32) -> &Record {
         let record = self.records.get(slot);
         record.expect("there is a record wherever there is a place for a task")
     }
@@ -288,9 +284,15 @@ impl Executor {
     fn push_unwoken(&self, slot: u32, generation: u32) {
         if self.tasks.push(slot, generation) {
             self.unwoken.set(self.unwoken.get() + 1);
-            if let Some(watch) = &self.watch {
-                watch.woken(slot);
-            }
+            self.watched(|watch| watch.woken(slot));
+        }
+    }
+
+    /// Writes something down, if anybody watches.
+    #[inline(always)]
+    fn watched(&self, write: impl FnOnce(&Writer)) {
+        if let Some(watch) = &self.watch {
+            write(watch);
         }
     }
 
@@ -344,9 +346,7 @@ impl Executor {
     pub(crate) fn retire(&self, ticket: Ticket, outcome: Outcome) -> Left {
         let (slot, generation) = (ticket.slot(), ticket.generation());
         self.alive.set(self.alive.get() - 1);
-        if let Some(watch) = &self.watch {
-            watch.ended(slot, reason_of(&outcome));
-        }
+        self.watched(|watch| watch.ended(slot, reason_of(&outcome)));
         if generation == GENERATION_MAX {
             self.tasks.admit(slot, None).state.set(State::Retired);
         } else {
@@ -436,49 +436,6 @@ impl Executor {
         }
     }
 
-    /// Who the task is, while it lives.
-    pub(crate) fn info(&self, ticket: Ticket) -> Option<TaskInfo> {
-        if !self.lives(ticket) {
-            return None;
-        }
-        let (slot, who) = (ticket.slot(), &self.record(ticket.slot()).who);
-        let kept = who.take();
-        who.set(kept.clone());
-        let Who { name, place } = kept?;
-        let task = self.tasks.value(slot);
-        let future = task.future.take();
-        let is_out = future.is_none();
-        task.future.set(future);
-        let state = match task.state.get() {
-            State::Aborting => TaskState::Aborting,
-            _ if is_out => TaskState::Running,
-            _ if self.tasks.is_queued(slot) => TaskState::Ready,
-            _ => TaskState::Waiting,
-        };
-        Some(TaskInfo {
-            id: TaskId::of(ticket),
-            name,
-            place,
-            state,
-            polls: task.polls.get(),
-            waits_for: task.wait.get().kind,
-            waiting: Waiting {
-                which: task.wait.get().which,
-                since: task.since.get(),
-                is_reachable: task.is_reachable.get(),
-            },
-        })
-    }
-
-    /// Who lives here, by slot number.
-    pub(crate) fn infos(&self) -> Vec<TaskInfo> {
-        let tickets = self.tasks.slots().map(|slot| {
-            let generation = self.tasks.generation(slot).min(GENERATION_MAX);
-            Ticket::new(self.number, generation, slot)
-        });
-        tickets.filter_map(|ticket| self.info(ticket)).collect()
-    }
-
     /// Refuses new tasks from now on.
     pub(crate) fn close(&self) {
         self.closed.set(true);
@@ -502,14 +459,6 @@ impl Executor {
         });
         taken.collect()
     }
-
-    /// Tasks that live, those that were ever spawned, and wakes that queued
-    /// one.
-    pub(crate) fn counts(&self) -> (usize, u64, u64) {
-        let spawned = self.spawned.get();
-        let wakes = self.tasks.pushed() - spawned - self.unwoken.get();
-        (self.alive.get(), spawned, wakes)
-    }
 }
 
 fn reason_of(outcome: &Outcome) -> EndReason {
@@ -517,17 +466,5 @@ fn reason_of(outcome: &Outcome) -> EndReason {
         Ok(_) => EndReason::Done,
         Err(error) if error.is_panic() => EndReason::Panicked,
         Err(_) => EndReason::Aborted,
-    }
-}
-
-impl fmt::Debug for Executor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (alive, spawned, wakes) = self.counts();
-        f.debug_struct("Executor")
-            .field("number", &self.number)
-            .field("alive", &alive)
-            .field("spawned", &spawned)
-            .field("wakes", &wakes)
-            .finish_non_exhaustive()
     }
 }

@@ -228,7 +228,7 @@ fn dump_of(board: &Board, task: &TaskSeen, left: Option<i64>, jobs: &[RunningJob
         id: format!("#{}", task.number),
         name: board.title_of(task),
         state,
-        waits_for: task.wait.kind,
+        waits_for: task.wait.kind(task.is_reachable),
         reason: waits.reason(state),
         since: board.since(task.since),
         polls: task.polls,

@@ -63,9 +63,7 @@ impl Parts {
     #[inline]
     pub(super) fn gather(&self) {
         count(&self.counts.turns);
-        if let Some(watch) = self.watch() {
-            watch.turn_begins();
-        }
+        self.watched(|watch| watch.turn_begins());
         if self.timers_may_be_due.get() {
             self.expire_timers();
         }
@@ -79,9 +77,7 @@ impl Parts {
         let mut batch = self.due.take();
         let now = self.tick.get();
         self.wheel.borrow_mut().expire_each(now, &mut |tick, due| {
-            if let Some(watch) = self.watch() {
-                watch.timer_fired(Duration::from_millis(now - tick.min(now)));
-            }
+            self.watched(|watch| watch.timer_fired(Duration::from_millis(now - tick.min(now))));
             batch.push(due);
         });
         // All callbacks first: a waker may be foreign, and cancel the timer of
@@ -105,9 +101,7 @@ impl Parts {
         self.parked.set(false);
         let mut batch = self.posts.take();
         self.door.take(&mut batch);
-        if let Some(watch) = self.watch() {
-            watch.took_posts(batch.len());
-        }
+        self.watched(|watch| watch.took_posts(batch.len()));
         for post in batch.drain(..) {
             match post {
                 Post::Wake(ticket) => self.executor.wake(ticket),
@@ -137,9 +131,7 @@ impl Parts {
     pub(super) fn run(&self, root: Option<&mut Root<'_>>) -> bool {
         let callbacks = self.callbacks.borrow().len();
         let ready = self.executor.begin_batch();
-        if let Some(watch) = self.watch() {
-            watch.run_begins(ready, callbacks);
-        }
+        self.watched(|watch| watch.run_begins(ready, callbacks));
         if callbacks > 0 {
             self.run_callbacks(Batch::of(callbacks));
         }
@@ -147,9 +139,7 @@ impl Parts {
             self.run_tasks(Batch::of(ready), root);
         }
         self.lift_budget();
-        if let Some(watch) = self.watch() {
-            watch.run_ends();
-        }
+        self.watched(|watch| watch.run_ends());
         callbacks + ready > 0
     }
 
@@ -177,13 +167,11 @@ impl Parts {
             let Some((ticket, future)) = polled.take() else {
                 // A panic of the root's is one of whoever called `block_on`.
                 self.lift_budget();
-                self.watch_root_panicked(noted);
+                self.watched(|watch| watch.poll_ends(0, noted));
                 resume_unwind(payload);
             };
             self.end_panicked(ticket, future, payload);
-            if let Some(watch) = self.watch() {
-                watch.poll_ends(ticket.slot(), noted);
-            }
+            self.watched(|watch| watch.poll_ends(ticket.slot(), noted));
         }
     }
 
@@ -338,15 +326,11 @@ impl Parts {
         count(&self.counts.callbacks);
         self.renew_budget();
         let (place, kind) = (callback.place, callback.kind);
-        if let Some(watch) = self.watch() {
-            watch.call_begins(place);
-        }
+        self.watched(|watch| watch.call_begins(place));
         if let Err(payload) = catch_unwind(AssertUnwindSafe(callback.call)) {
             self.note_panic(&format_args!("callback from {place}"), payload);
         }
-        if let Some(watch) = self.watch() {
-            watch.call_ends(place, kind.completed());
-        }
+        self.watched(|watch| watch.call_ends(place, kind.completed()));
     }
 
     /// Polls a task. If it panics, its future is left in `polled`.
@@ -355,9 +339,7 @@ impl Parts {
         count(&self.counts.polls);
         self.renew_budget();
         self.tell(TaskEventKind::PollBegins, ticket);
-        if let Some(watch) = self.watch() {
-            watch.poll_begins(ticket.slot());
-        }
+        self.watched(|watch| watch.poll_begins(ticket.slot()));
         // Dropping such a waker does nothing; this way it is not even called.
         let waker = ManuallyDrop::new(executor::waker(ticket));
         let mut cx = Context::from_waker(&waker);
@@ -377,9 +359,7 @@ impl Parts {
                 self.end(ticket, future, Ok(output));
             }
         }
-        if let Some(watch) = self.watch() {
-            watch.poll_ends(ticket.slot(), noted);
-        }
+        self.watched(|watch| watch.poll_ends(ticket.slot(), noted));
     }
 
     fn poll_root(&self, ticket: Ticket, root: Option<&mut Root<'_>>) {
@@ -389,14 +369,10 @@ impl Parts {
         self.renew_budget();
         let waker = ManuallyDrop::new(executor::waker(ticket));
         let mut cx = Context::from_waker(&waker);
-        if let Some(watch) = self.watch() {
-            watch.poll_begins(ticket.slot());
-        }
+        self.watched(|watch| watch.poll_begins(ticket.slot()));
         root.done = root.future.as_mut().poll(&mut cx).is_ready();
         let noted = take_noted();
-        if let Some(watch) = self.watch() {
-            watch.poll_ends(ticket.slot(), noted);
-        }
+        self.watched(|watch| watch.poll_ends(ticket.slot(), noted));
     }
 
     /// The future goes first: whoever is told of the end finds released what

@@ -7,13 +7,21 @@ use std::time::Duration;
 
 use super::current::try_current;
 use super::parts::Parts;
-use crate::watch::{Noted, Writer};
+use crate::watch::Writer;
 
 impl Parts {
     /// Where it is written down, if anybody watches.
     #[inline]
     pub(crate) fn watch(&self) -> Option<&Writer> {
         self.executor.watch()
+    }
+
+    /// Writes something down, if anybody watches.
+    #[inline(always)]
+    pub(super) fn watched(&self, write: impl FnOnce(&Writer)) {
+        if let Some(watch) = self.watch() {
+            write(watch);
+        }
     }
 
     /// Asks the kernel, and writes down what it says.
@@ -38,19 +46,9 @@ impl Parts {
         asked
     }
 
-    /// The future in `block_on` has panicked.
-    #[cold]
-    pub(super) fn watch_root_panicked(&self, noted: Noted) {
-        if let Some(watch) = self.watch() {
-            watch.poll_ends(0, noted);
-        }
-    }
-
     /// The loop is being turned while this lives.
     pub(super) fn turned(&self) -> Turned<'_> {
-        if let Some(watch) = self.watch() {
-            watch.started();
-        }
+        self.watched(|watch| watch.started());
         Turned(self)
     }
 }
@@ -60,9 +58,7 @@ pub(super) struct Turned<'a>(&'a Parts);
 
 impl Drop for Turned<'_> {
     fn drop(&mut self) {
-        if let Some(watch) = self.0.watch() {
-            watch.stopped();
-        }
+        self.0.watched(|watch| watch.stopped());
     }
 }
 

@@ -52,6 +52,9 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         self.take_link();
         let head = request.head();
         self.link().begin(head, self.now());
+        if let Some(watch) = self.parts().watch() {
+            self.link().tell_begin(watch);
+        }
         let (requests, peer) = self.place.note(|open| {
             open.requests += 1;
             (open.requests, open.peer)
@@ -379,6 +382,9 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             });
             let metrics = &self.shared().counts.metrics;
             metrics.count(status, cut_off.is_none(), bytes, took);
+            if let Some(watch) = self.parts().watch() {
+                self.link().tell_end(watch, status, bytes);
+            }
         }
         if let Some(mut line) = line {
             line.client = self.link().client().or(self.place.peer());

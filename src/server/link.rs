@@ -14,8 +14,9 @@ use std::time::Instant;
 use super::asks::Asks;
 use super::request_line::RequestLine;
 use super::state::ServerState;
-use crate::http::RequestHead;
+use crate::http::{RequestHead, Status};
 use crate::sync::Event;
+use crate::watch::Writer;
 
 /// Between a connection and the request in progress.
 #[derive(Debug)]
@@ -102,6 +103,17 @@ impl OpenLink {
     pub(super) fn begin(&self, head: &RequestHead, now: Instant) {
         let mut line = self.0.line.borrow_mut();
         line.begin(head.method_text(), head.target(), now);
+    }
+
+    /// Tells those who watch, and remembers the number they give it.
+    pub(super) fn tell_begin(&self, watch: &Writer) {
+        let mut line = self.0.line.borrow_mut();
+        line.number = watch.request_begins(line.path());
+    }
+
+    /// Tells them that the response has ended.
+    pub(super) fn tell_end(&self, watch: &Writer, status: Status, bytes: u64) {
+        watch.request_ends(self.0.line.borrow().number, status.code(), bytes);
     }
 
     /// When that was.

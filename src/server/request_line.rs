@@ -13,6 +13,8 @@ pub(super) struct RequestLine {
     text: [u8; KEPT_BYTES],
     len: u8,
     pub(super) since: Option<Instant>,
+    /// By those who watch; zero if nobody does.
+    pub(super) number: u32,
 }
 
 impl Default for RequestLine {
@@ -21,6 +23,7 @@ impl Default for RequestLine {
             text: [0; KEPT_BYTES],
             len: 0,
             since: None,
+            number: 0,
         }
     }
 }
@@ -36,6 +39,16 @@ impl RequestLine {
             self.text[at..at + count].copy_from_slice(&part.as_bytes()[..count]);
             self.len += count as u8;
         }
+    }
+}
+
+impl RequestLine {
+    /// Method and path, as far as they are kept, without the query: that may
+    /// hold secrets.
+    pub(super) fn path(&self) -> &[u8] {
+        let text = &self.text[..usize::from(self.len)];
+        let end = text.iter().position(|&byte| byte == b'?');
+        &text[..end.unwrap_or(text.len())]
     }
 }
 
@@ -66,6 +79,7 @@ mod tests {
         assert_eq!(line.to_string(), "");
         line.begin("GET", "/a?b", Instant::now());
         assert_eq!(line.to_string(), "GET /a?b");
+        assert_eq!(line.path(), b"GET /a");
         line.begin("GET", "/\u{1b}[2J\r\n\u{e9}", Instant::now());
         assert_eq!(line.to_string(), r"GET /\x1b[2J\r\n\xc3\xa9");
         for len in 0..3 * KEPT_BYTES {

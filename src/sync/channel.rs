@@ -17,6 +17,7 @@ use std::task::{Context, Poll, ready};
 use super::error::TryAcquireError;
 use super::semaphore::Semaphore;
 use super::waiters::Place;
+use crate::watch::WaitKind;
 
 pub use super::error::{SendError, TryRecvError, TrySendError};
 
@@ -87,8 +88,8 @@ fn ends<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     let channel = Rc::new(Channel {
         queue: RefCell::default(),
         capacity,
-        room: Semaphore::new(capacity),
-        items: Semaphore::new(0),
+        room: Semaphore::waited_for_as(WaitKind::Channel, capacity),
+        items: Semaphore::waited_for_as(WaitKind::Channel, 0),
         senders: Cell::new(1),
         receivers: Cell::new(1),
     });

@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use super::error::{AcquireError, TryAcquireError};
 use super::waiters::{Place, Standing, Waiters};
 use crate::runtime::wake_quietly;
+use crate::watch::{WaitKind, waits_for};
 
 /// A number of permits. Who finds too few waits in line.
 ///
@@ -45,15 +46,23 @@ pub struct Semaphore {
     available: Cell<usize>,
     is_closed: Cell<bool>,
     waiters: Waiters,
+    /// What those say who wait, when they are asked.
+    waits: WaitKind,
 }
 
 impl Semaphore {
     /// Makes a semaphore with so many permits.
     pub fn new(permits: usize) -> Self {
+        Self::waited_for_as(WaitKind::Lock, permits)
+    }
+
+    /// The same, as a part of something else.
+    pub(super) fn waited_for_as(waits: WaitKind, permits: usize) -> Self {
         Semaphore {
             available: Cell::new(permits),
             is_closed: Cell::new(false),
             waiters: Waiters::default(),
+            waits,
         }
     }
 
@@ -218,12 +227,17 @@ impl Semaphore {
         place: &Place,
         cx: &Context<'_>,
     ) -> Poll<Result<(), AcquireError>> {
-        self.waiters
+        let polled = self
+            .waiters
             .poll(place, count, cx, |standing| match standing {
                 Standing::Outside => self.take(count),
                 Standing::Chosen => Some(Ok(())),
                 Standing::Released => Some(Err(AcquireError)),
-            })
+            });
+        if polled.is_pending() {
+            waits_for(self.waits, 0);
+        }
+        polled
     }
 
     /// Gives up `place`. What it had been given goes to the next in line; if

@@ -26,6 +26,7 @@ mod stall;
 mod recording;
 mod board;
 mod writer;
+mod facts;
 #[cfg(test)]
 mod tests;
 

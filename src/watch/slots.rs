@@ -157,17 +157,12 @@ impl Slot {
         self.number.load(Relaxed)
     }
 
-    /// Gives the task a label: the parts one after the other, cut where there
-    /// is no more room.
-    pub(super) fn set_label(&self, parts: &[&[u8]]) {
+    /// Gives the task a label, cut where there is no more room.
+    pub(super) fn set_label(&self, text: &[u8]) {
         self.change(|slot| {
             let mut bytes = [0; LABEL_BYTES];
-            let mut len = 0;
-            for part in parts {
-                let count = part.len().min(LABEL_BYTES - len);
-                bytes[len..len + count].copy_from_slice(&part[..count]);
-                len += count;
-            }
+            let len = text.len().min(LABEL_BYTES);
+            bytes[..len].copy_from_slice(&text[..len]);
             for (word, bytes) in slot.label.iter().zip(bytes.as_chunks().0) {
                 word.store(u64::from_ne_bytes(*bytes), Relaxed);
             }

@@ -77,6 +77,17 @@ pub(crate) struct Wait {
     pub(crate) which: u32,
 }
 
+impl Wait {
+    /// The kind, of a task whose waker somebody may hold or not: if it has
+    /// said nothing, that is a stranger.
+    pub(crate) fn kind(self, is_reachable: bool) -> WaitKind {
+        match self.kind {
+            WaitKind::Nothing if is_reachable => WaitKind::Foreign,
+            kind => kind,
+        }
+    }
+}
+
 /// What was noted during one poll.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Noted {

@@ -5,13 +5,12 @@
 //! recorder, once at each end of a poll: the end of one is the beginning of
 //! the next, and all that happens between has that time.
 
-use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::board::{Board, note};
 use super::event::{EndReason, Event, EventKind, GateKind, NameId, PollResult};
@@ -22,24 +21,25 @@ use super::slots::{Identity, SlotState};
 use super::wait::Noted;
 
 /// The number of the future that `block_on` holds.
-const MAIN: u32 = 1;
+pub(super) const MAIN: u32 = 1;
 
 /// Writes the board of one loop, on its thread.
 pub(crate) struct Writer {
-    board: Arc<Board>,
+    pub(super) board: Arc<Board>,
     book: RefCell<NameBook>,
     /// Ids of texts that never move, by address and length.
     known: RefCell<HashMap<(usize, usize), NameId>>,
-    is_full: bool,
+    pub(super) is_full: bool,
     /// The time of the last boundary, and when what runs has begun.
-    last: Cell<u64>,
+    pub(super) last: Cell<u64>,
     /// The task that runs; zero if none.
-    running: Cell<u32>,
+    pub(super) running: Cell<u32>,
     /// How the running poll has ended its task, if it has.
-    ended: Cell<Option<EndReason>>,
-    spawned: Cell<u32>,
-    queued: Cell<u64>,
+    pub(super) ended: Cell<Option<EndReason>>,
+    pub(super) spawned: Cell<u32>,
+    pub(super) queued: Cell<u64>,
     taken: Cell<u32>,
+    pub(super) requests: Cell<u32>,
     turn: TurnCounts,
 }
 
@@ -69,6 +69,7 @@ impl Writer {
             spawned: Cell::new(MAIN),
             queued: Cell::new(0),
             taken: Cell::new(0),
+            requests: Cell::new(0),
             turn: TurnCounts::default(),
             board,
         };
@@ -90,18 +91,18 @@ impl Writer {
     }
 
     #[inline]
-    fn records(&self) -> bool {
+    pub(super) fn records(&self) -> bool {
         self.board.ring.is_some()
     }
 
     /// The last boundary, in milliseconds.
     #[inline]
-    fn millis(&self) -> u64 {
+    pub(super) fn millis(&self) -> u64 {
         self.last.get() / 1_000_000
     }
 
     #[inline]
-    fn push(&self, at: u64, task: u32, kind: EventKind) {
+    pub(super) fn push(&self, at: u64, task: u32, kind: EventKind) {
         if let Some(ring) = &self.board.ring {
             ring.push(Event { at, task, kind }.pack());
         }
@@ -109,7 +110,7 @@ impl Writer {
 
     /// Something that has just happened, to whoever runs.
     #[inline]
-    fn now_happens(&self, kind: EventKind) {
+    pub(super) fn now_happens(&self, kind: EventKind) {
         self.push(self.last.get(), self.running.get(), kind);
     }
 
@@ -119,7 +120,7 @@ impl Writer {
     }
 
     /// The id of a text that never moves: it is read once.
-    fn known(&self, text: &'static str) -> NameId {
+    pub(super) fn known(&self, text: &'static str) -> NameId {
         let key = (text.as_ptr().addr(), text.len());
         let known = self.known.borrow().get(&key).copied();
         known.unwrap_or_else(|| {
@@ -129,7 +130,7 @@ impl Writer {
         })
     }
 
-    fn place(&self, place: &'static Location<'static>) -> NameId {
+    pub(super) fn place(&self, place: &'static Location<'static>) -> NameId {
         self.book.borrow_mut().place(place)
     }
 }
@@ -304,7 +305,7 @@ impl Writer {
             took,
             number,
             result,
-            wait: noted.wait.kind,
+            wait: noted.wait.kind(noted.is_reachable),
             ready: 0,
         };
         self.push(began, task, kind);
@@ -366,181 +367,5 @@ impl Writer {
             self.running.get(),
             EventKind::StallEnd { stall, took },
         );
-    }
-}
-
-/// Tasks.
-impl Writer {
-    /// A task was spawned, and is ready.
-    pub(crate) fn spawned(
-        &self,
-        slot: u32,
-        name: &Cow<'static, str>,
-        place: &'static Location<'static>,
-        bytes: usize,
-    ) {
-        let number = self.spawned.get().wrapping_add(1).max(2);
-        self.spawned.set(number);
-        self.board.queues.spawned.store(number - MAIN, Relaxed);
-        let name = match name {
-            Cow::Borrowed(name) => self.known(name),
-            Cow::Owned(name) => self.name(name),
-        };
-        let (place, parent) = (self.place(place), self.running.get());
-        if let Some(slot) = self.board.slots.make(slot) {
-            let who = Identity {
-                number,
-                name,
-                place,
-                parent,
-            };
-            slot.admit(who, self.millis(), self.next_in_line());
-        }
-        let kind = EventKind::Spawn {
-            name,
-            place,
-            parent,
-            bytes: bytes as u32,
-        };
-        self.push(self.last.get(), number, kind);
-    }
-
-    fn next_in_line(&self) -> u64 {
-        let next = self.queued.get() + 1;
-        self.queued.set(next);
-        next
-    }
-
-    /// A task was queued.
-    #[inline]
-    pub(crate) fn woken(&self, slot: u32) {
-        let Some(slot) = self.board.slots.get(slot) else {
-            return;
-        };
-        slot.queued.store(self.next_in_line(), Relaxed);
-        slot.set_state(SlotState::Ready, self.millis());
-        if self.is_full {
-            let kind = EventKind::Wake {
-                by: self.running.get(),
-                was_queued: false,
-            };
-            self.push(self.last.get(), slot.number(), kind);
-        }
-    }
-
-    pub(crate) fn ended(&self, slot: u32, reason: EndReason) {
-        let Some(slot) = self.board.slots.get(slot) else {
-            return;
-        };
-        let kind = EventKind::End {
-            polls: slot.polls.load(Relaxed),
-            reason,
-            busy: slot.busy.load(Relaxed),
-        };
-        self.push(self.last.get(), slot.number(), kind);
-        if slot.number() == self.running.get() {
-            self.ended.set(Some(reason));
-        }
-        slot.leave();
-    }
-
-    /// Gives the task that runs a label: what it works on now.
-    pub(crate) fn label(&self, parts: &[&[u8]]) {
-        if let Some(Runs::Task(slot)) = self.board.pulse.runs()
-            && let Some(slot) = self.board.slots.get(slot)
-        {
-            slot.set_label(parts);
-        }
-    }
-
-    /// A mark that the program itself sets.
-    pub(crate) fn mark(&self, text: &str, value: i64) {
-        if self.records() {
-            let name = self.name(text);
-            self.now_happens(EventKind::Mark { name, value });
-        }
-    }
-
-    pub(crate) fn expect_block(&self, up: bool) {
-        self.board.pulse.expect(up);
-    }
-
-    pub(crate) fn forbid_unwind(&self, up: bool) {
-        self.board.pulse.forbid_unwind(up);
-    }
-}
-
-/// Descriptors, jobs and requests.
-impl Writer {
-    pub(crate) fn fd_added(&self, key: u32, fd: i32, what: &'static str) {
-        let what = self.known(what);
-        self.board.fds.add(key, fd, what);
-        self.now_happens(EventKind::FdAdd { fd, interest: 0 });
-    }
-
-    pub(crate) fn fd_removed(&self, key: u32) {
-        if let Some(fd) = self.board.fds.remove(key) {
-            self.now_happens(EventKind::FdDel { fd });
-        }
-    }
-
-    #[inline]
-    pub(crate) fn io_ready(&self, key: u32, ready: u8) {
-        if let Some(fd) = self.board.fds.fd(key) {
-            self.push(self.last.get(), 0, EventKind::IoReady { fd, ready });
-        }
-    }
-
-    pub(crate) fn job_submitted(
-        &self,
-        job: u32,
-        queued: usize,
-        name: &'static str,
-        place: &'static Location<'static>,
-    ) {
-        self.board.queues.jobs.fetch_add(1, Relaxed);
-        let name = self.known(name);
-        let place = self.place(place);
-        self.now_happens(EventKind::JobSubmit {
-            job,
-            queued: queued as u32,
-            place,
-            name,
-        });
-    }
-
-    /// A job never ran.
-    pub(crate) fn job_cancelled(&self, job: u32) -> u64 {
-        self.board.queues.jobs_done.fetch_add(1, Relaxed);
-        self.now_happens(EventKind::JobCancel { job });
-        0
-    }
-
-    /// A job has run; gives the time of its end.
-    pub(crate) fn job_ran(
-        &self,
-        job: u32,
-        submitted: u64,
-        worker: u16,
-        began: Instant,
-        took: Duration,
-    ) -> u64 {
-        self.board.queues.jobs_done.fetch_add(1, Relaxed);
-        let at = began.saturating_duration_since(self.board.began).as_nanos() as u64;
-        let took = took.as_nanos() as u64;
-        let waited_us = (at.saturating_sub(submitted) / 1000).min(u64::from(u32::MAX)) as u32;
-        let kind = EventKind::JobRun {
-            job,
-            took,
-            waited_us,
-            worker,
-        };
-        self.push(at, 0, kind);
-        at + took
-    }
-
-    /// The time now, on the board.
-    pub(crate) fn now(&self) -> u64 {
-        self.board.now()
     }
 }

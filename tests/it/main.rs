@@ -13,6 +13,8 @@ mod futures;
 mod wakers;
 mod hostile;
 mod offload;
+mod dump;
+mod recording;
 mod remote;
 mod embed;
 mod net;

@@ -1,0 +1,215 @@
+//! What the loop writes of its tasks, descriptors, jobs and requests.
+
+use std::borrow::Cow;
+use std::panic::Location;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use super::event::{EndReason, EventKind};
+use super::pulse::Runs;
+use super::slots::{Identity, SlotState};
+use super::writer::{MAIN, Writer};
+
+/// Tasks.
+impl Writer {
+    /// A task was spawned, and is ready.
+    pub(crate) fn spawned(
+        &self,
+        slot: u32,
+        name: &Cow<'static, str>,
+        place: &'static Location<'static>,
+        bytes: usize,
+    ) {
+        let number = self.spawned.get().wrapping_add(1).max(2);
+        self.spawned.set(number);
+        self.board.queues.spawned.store(number - MAIN, Relaxed);
+        let name = match name {
+            Cow::Borrowed(name) => self.known(name),
+            Cow::Owned(name) => self.name(name),
+        };
+        let (place, parent) = (self.place(place), self.running.get());
+        if let Some(slot) = self.board.slots.make(slot) {
+            let who = Identity {
+                number,
+                name,
+                place,
+                parent,
+            };
+            slot.admit(who, self.millis(), self.next_in_line());
+        }
+        let kind = EventKind::Spawn {
+            name,
+            place,
+            parent,
+            bytes: bytes as u32,
+        };
+        self.push(self.last.get(), number, kind);
+    }
+
+    fn next_in_line(&self) -> u64 {
+        let next = self.queued.get() + 1;
+        self.queued.set(next);
+        next
+    }
+
+    /// A task was queued.
+    #[inline]
+    pub(crate) fn woken(&self, slot: u32) {
+        let Some(slot) = self.board.slots.get(slot) else {
+            return;
+        };
+        slot.queued.store(self.next_in_line(), Relaxed);
+        slot.set_state(SlotState::Ready, self.millis());
+        if self.is_full {
+            let kind = EventKind::Wake {
+                by: self.running.get(),
+                was_queued: false,
+            };
+            self.push(self.last.get(), slot.number(), kind);
+        }
+    }
+
+    pub(crate) fn ended(&self, slot: u32, reason: EndReason) {
+        let Some(slot) = self.board.slots.get(slot) else {
+            return;
+        };
+        let kind = EventKind::End {
+            polls: slot.polls.load(Relaxed),
+            reason,
+            busy: slot.busy.load(Relaxed),
+        };
+        self.push(self.last.get(), slot.number(), kind);
+        if slot.number() == self.running.get() {
+            self.ended.set(Some(reason));
+        }
+        slot.leave();
+    }
+
+    /// Gives the task that runs a label: what it works on now.
+    fn label(&self, text: &[u8]) {
+        if let Some(Runs::Task(slot)) = self.board.pulse.runs()
+            && let Some(slot) = self.board.slots.get(slot)
+        {
+            slot.set_label(text);
+        }
+    }
+
+    /// A mark that the program itself sets.
+    pub(crate) fn mark(&self, text: &str, value: i64) {
+        if self.records() {
+            let name = self.name(text);
+            self.now_happens(EventKind::Mark { name, value });
+        }
+    }
+
+    pub(crate) fn expect_block(&self, up: bool) {
+        self.board.pulse.expect(up);
+    }
+
+    pub(crate) fn forbid_unwind(&self, up: bool) {
+        self.board.pulse.forbid_unwind(up);
+    }
+}
+
+/// Descriptors, jobs and requests.
+impl Writer {
+    pub(crate) fn fd_added(&self, key: u32, fd: i32, what: &'static str) {
+        let what = self.known(what);
+        self.board.fds.add(key, fd, what);
+        self.now_happens(EventKind::FdAdd { fd, interest: 0 });
+    }
+
+    pub(crate) fn fd_removed(&self, key: u32) {
+        if let Some(fd) = self.board.fds.remove(key) {
+            self.now_happens(EventKind::FdDel { fd });
+        }
+    }
+
+    #[inline]
+    pub(crate) fn io_ready(&self, key: u32, ready: u8) {
+        if let Some(fd) = self.board.fds.fd(key) {
+            self.push(self.last.get(), 0, EventKind::IoReady { fd, ready });
+        }
+    }
+
+    pub(crate) fn job_submitted(
+        &self,
+        job: u32,
+        queued: usize,
+        name: &'static str,
+        place: &'static Location<'static>,
+    ) {
+        self.board.queues.jobs.fetch_add(1, Relaxed);
+        let name = self.known(name);
+        let place = self.place(place);
+        self.now_happens(EventKind::JobSubmit {
+            job,
+            queued: queued as u32,
+            place,
+            name,
+        });
+    }
+
+    /// The task that runs has a request to answer: its method and path.
+    /// Returns the number it is given.
+    pub(crate) fn request_begins(&self, line: &[u8]) -> u32 {
+        let request = self.requests.get().wrapping_add(1).max(1);
+        self.requests.set(request);
+        self.label(line);
+        if self.records() {
+            let name = self.name(std::str::from_utf8(line).unwrap_or("not UTF-8"));
+            let connection = self.running.get();
+            self.now_happens(EventKind::RequestBegin {
+                request,
+                name,
+                connection,
+            });
+        }
+        request
+    }
+
+    /// Its response has ended.
+    pub(crate) fn request_ends(&self, request: u32, status: u16, bytes: u64) {
+        self.label(&[]);
+        self.now_happens(EventKind::RequestEnd {
+            request,
+            status,
+            bytes,
+        });
+    }
+
+    /// A job never ran.
+    pub(crate) fn job_cancelled(&self, job: u32) -> u64 {
+        self.board.queues.jobs_done.fetch_add(1, Relaxed);
+        self.now_happens(EventKind::JobCancel { job });
+        0
+    }
+
+    /// A job has run; gives the time of its end.
+    pub(crate) fn job_ran(
+        &self,
+        job: u32,
+        submitted: u64,
+        worker: u16,
+        began: Instant,
+        took: Duration,
+    ) -> u64 {
+        self.board.queues.jobs_done.fetch_add(1, Relaxed);
+        let at = began.saturating_duration_since(self.board.began).as_nanos() as u64;
+        let took = took.as_nanos() as u64;
+        let waited_us = (at.saturating_sub(submitted) / 1000).min(u64::from(u32::MAX)) as u32;
+        let kind = EventKind::JobRun {
+            job,
+            took,
+            waited_us,
+            worker,
+        };
+        self.push(at, 0, kind);
+        at + took
+    }
+
+    /// The time now, on the board.
+    pub(crate) fn now(&self) -> u64 {
+        self.board.now()
+    }
+}

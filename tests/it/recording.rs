@@ -1,0 +1,259 @@
+//! What the recorder notes of a run.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use tourbillon::watch::{EndReason, Event, EventKind, Level, PollResult, Recording, WaitKind};
+use tourbillon::{Runtime, call_later, call_soon, sleep, spawn_blocking, spawn_named, yield_now};
+
+use crate::support::within;
+
+fn recorded(level: Level, run: impl AsyncFnOnce()) -> Recording {
+    let mut rt = Runtime::builder().record(level).build().unwrap();
+    rt.block_on(run());
+    rt.watcher().expect("it is watched").recording()
+}
+
+fn of_task<'a>(recording: &'a Recording, name: &str) -> Vec<&'a Event> {
+    let number = recording.events.iter().find_map(|event| match event.kind {
+        EventKind::Spawn { name: id, .. } if recording.name(id) == name => Some(event.task),
+        _ => None,
+    });
+    let number = number.unwrap_or_else(|| panic!("{name} was never spawned"));
+    let events = recording.events.iter();
+    events.filter(|event| event.task == number).collect()
+}
+
+#[test]
+fn the_life_of_a_task_is_told_in_order() {
+    within(|| {
+        let recording = recorded(Level::Lean, async || {
+            spawn_named("sleeper", async {
+                sleep(Duration::from_millis(2)).await;
+                yield_now().await;
+            })
+            .await
+            .unwrap();
+        });
+        let kinds: Vec<EventKind> = of_task(&recording, "sleeper")
+            .iter()
+            .map(|e| e.kind)
+            .collect();
+        let told: Vec<_> = kinds
+            .iter()
+            .map(|kind| match *kind {
+                EventKind::Spawn { parent: 1, .. } => "spawned by main".to_owned(),
+                EventKind::Poll {
+                    number,
+                    wait,
+                    result,
+                    ..
+                } => {
+                    format!("poll {number} {} {}", result.text(), wait.text())
+                }
+                EventKind::End {
+                    polls: 3,
+                    reason: EndReason::Done,
+                    ..
+                } => "done".to_owned(),
+                other => format!("{other:?}"),
+            })
+            .collect();
+        let mut sorted = told.clone();
+        sorted.retain(|line| line != "done");
+        assert!(told.contains(&"done".to_owned()), "{told:?}");
+        assert_eq!(
+            sorted,
+            [
+                "spawned by main",
+                "poll 1 pending timer",
+                "poll 2 pending yield",
+                "poll 3 ready nothing",
+            ]
+        );
+        let fired = recording
+            .events
+            .iter()
+            .filter(|event| matches!(event.kind, EventKind::TimerFire { .. }));
+        assert_eq!(fired.count(), 1);
+        let sorted = recording.events.is_sorted_by_key(|event| event.at);
+        assert!(sorted && recording.lost() == 0);
+    });
+}
+
+#[test]
+fn spans_of_the_loop_never_overlap() {
+    within(|| {
+        let recording = recorded(Level::Full, async || {
+            let tasks: Vec<_> = (0..20_u64)
+                .map(|ms| spawn_named("busy", sleep(Duration::from_millis(ms % 5))))
+                .collect();
+            for task in tasks {
+                task.await.unwrap();
+            }
+            call_soon(|| ());
+            call_later(Duration::from_millis(1), || ());
+            sleep(Duration::from_millis(3)).await;
+        });
+        let mut end = 0;
+        let mut spans = 0;
+        for event in &recording.events {
+            let is_inner = matches!(
+                event.kind,
+                EventKind::Poll { .. } | EventKind::Call { .. } | EventKind::Park { .. }
+            );
+            if is_inner {
+                assert!(event.at >= end, "{event:?} begins before {end}");
+                end = event.until();
+                spans += 1;
+            }
+        }
+        assert!(spans > 40, "{spans}");
+        let wakes = recording.events.iter();
+        let wakes = wakes.filter(|event| matches!(event.kind, EventKind::Wake { .. }));
+        assert!(wakes.count() >= 20, "the full level notes each");
+    });
+}
+
+#[test]
+fn a_job_is_told_from_its_submission_to_its_completion() {
+    within(|| {
+        let recording = recorded(Level::Lean, async || {
+            let job = spawn_named("asks", async {
+                spawn_blocking(|| std::thread::sleep(Duration::from_millis(3)))
+                    .await
+                    .unwrap();
+            });
+            job.await.unwrap();
+        });
+        let at = |wanted: &str| {
+            let found = recording
+                .events
+                .iter()
+                .find(|event| event.kind.name() == wanted);
+            *found.unwrap_or_else(|| panic!("no {wanted}"))
+        };
+        let (submitted, ran, told) = (at("job_submit"), at("job_run"), at("job_callback"));
+        let asks = of_task(&recording, "asks");
+        assert_eq!(submitted.task, asks[0].task);
+        assert!(submitted.at <= ran.at && ran.until() <= told.at);
+        let EventKind::JobRun {
+            job: 1,
+            took,
+            worker: 1,
+            ..
+        } = ran.kind
+        else {
+            panic!("{ran:?}");
+        };
+        assert!(took >= 3_000_000);
+        let waits = |event: &&&Event| {
+            matches!(
+                event.kind,
+                EventKind::Poll {
+                    wait: WaitKind::Job,
+                    ..
+                }
+            )
+        };
+        assert_eq!(asks.iter().filter(waits).count(), 1);
+    });
+}
+
+#[test]
+fn a_panic_an_abort_and_a_callback_leave_their_marks() {
+    within(|| {
+        let recording = recorded(Level::Lean, async || {
+            let aborted = spawn_named("aborted", std::future::pending::<()>());
+            aborted.abort();
+            assert!(aborted.await.is_err());
+            let panics = spawn_named("panics", async { panic!("as planned") });
+            assert!(panics.await.is_err());
+            tourbillon::mark("cache size", -7);
+            call_soon(|| ());
+            yield_now().await;
+        });
+        let end = |name| {
+            let events = of_task(&recording, name);
+            events.iter().find_map(|event| match event.kind {
+                EventKind::End { reason, .. } => Some(reason),
+                _ => None,
+            })
+        };
+        assert_eq!(end("aborted"), Some(EndReason::Aborted));
+        assert_eq!(end("panics"), Some(EndReason::Panicked));
+        let panicked = of_task(&recording, "panics");
+        assert!(panicked.iter().any(|event| {
+            matches!(
+                event.kind,
+                EventKind::Poll {
+                    result: PollResult::Panicked,
+                    ..
+                }
+            )
+        }));
+        let marks = recording
+            .events
+            .iter()
+            .filter_map(|event| match event.kind {
+                EventKind::Mark { name, value } => Some((recording.name(name), value)),
+                _ => None,
+            });
+        assert_eq!(marks.collect::<Vec<_>>(), [("cache size", -7)]);
+        assert!(
+            recording
+                .events
+                .iter()
+                .any(|event| event.kind.name() == "call")
+        );
+    });
+}
+
+#[test]
+fn the_ring_keeps_the_last_and_says_how_many_it_lost() {
+    within(|| {
+        let mut rt = Runtime::builder()
+            .record(Level::Lean)
+            .record_events_max(64)
+            .build()
+            .unwrap();
+        rt.block_on(async {
+            for _ in 0..500 {
+                yield_now().await;
+            }
+        });
+        let recording = rt.watcher().unwrap().recording();
+        assert!(recording.events.len() <= 65, "{}", recording.events.len());
+        assert!(recording.lost() > 500, "{}", recording.lost());
+    });
+}
+
+#[test]
+fn sockets_and_what_the_kernel_says_of_them_are_told() {
+    within(|| {
+        let recording = recorded(Level::Lean, async || {
+            let mut listener = tourbillon::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            let client = std::thread::spawn(move || {
+                let mut client = TcpStream::connect(address).unwrap();
+                client.write_all(b"x").unwrap();
+            });
+            let (stream, _) = listener.accept().await.unwrap();
+            // The kernel is asked, and says that there is something to read.
+            sleep(Duration::from_millis(2)).await;
+            drop(stream);
+            client.join().unwrap();
+        });
+        let names = ["fd_add", "io_ready", "fd_del"];
+        for name in names {
+            assert!(
+                recording
+                    .events
+                    .iter()
+                    .any(|event| event.kind.name() == name),
+                "{name}"
+            );
+        }
+    });
+}
