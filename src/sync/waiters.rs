@@ -73,8 +73,7 @@ impl Waiters {
         cx: &Context<'_>,
         settle: impl Fn(Standing) -> Option<T>,
     ) -> Poll<T> {
-        budgeted(cx, || {
-            waits_for(WaitKind::Notify, 0);
+        let polled = budgeted(cx, || {
             if let Some(seen) = self.look(place, cx.waker(), &settle) {
                 return seen;
             }
@@ -87,7 +86,11 @@ impl Waiters {
             let replaced = self.0.borrow_mut().line_up(place, wants, waker);
             drop(replaced);
             Poll::Pending
-        })
+        });
+        if polled.is_pending() {
+            waits_for(WaitKind::Notify, 0);
+        }
+        polled
     }
 
     /// `None` if the waker has to be stored.
