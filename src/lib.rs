@@ -77,6 +77,7 @@ pub mod time;
 pub mod http;
 mod sys;
 pub mod watch;
+pub mod export;
 mod reactor;
 mod executor;
 mod blocking;

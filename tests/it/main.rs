@@ -17,6 +17,7 @@ mod dump;
 mod recording;
 mod remote;
 mod embed;
+mod exports;
 mod net;
 mod async_fd;
 mod fd_watch;
