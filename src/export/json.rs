@@ -11,7 +11,7 @@ use std::io;
 const DEPTH_MAX: u32 = 32;
 
 /// The text in quotes. It may also stand in the middle of a page: no tag, no end of a script.
-pub(super) fn quoted(text: &str) -> impl fmt::Display + '_ {
+pub(crate) fn quoted(text: &str) -> impl fmt::Display + '_ {
     Quoted(text)
 }
 
