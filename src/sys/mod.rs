@@ -14,6 +14,11 @@
 //!   fault    which errors of the kernel mean "go on", and which "no descriptors left"
 //!   host     how many descriptors this process may have
 //!   process  the end of a child ──▶ a readable fd; signals to children
+//!   stack_sample  where another thread is: SIGURG ──▶ handler ──▶ addresses, two ways
+//!   thread_state  its time on the processor, the system call it is in
+//!   accept_queue  who waits at sockets that nobody looks at
+//!   stderr   a report, past std's lock
+//!   module   which file an address was loaded from
 //!   fork     whether this still is the process that made something
 //! ```
 //!
@@ -40,10 +45,19 @@ mod unix_socket;
 mod inherited;
 mod process;
 mod fork;
+mod stack_sample;
+mod sample_signal;
+mod registers;
+mod unwind;
+mod thread_state;
+mod accept_queue;
+mod stderr;
+mod module;
 
 #[cfg(test)]
 mod tests;
 
+pub(crate) use accept_queue::{accept_queue, readable_now};
 pub(crate) use beneath::{Links, is_no_such_file, open_beneath, open_directory, open_to_read};
 pub(crate) use cached::read_cached;
 pub use connect::ConnectOptions;
@@ -54,6 +68,7 @@ pub(crate) use fork::Origin;
 pub(crate) use host::raise_fd_limit;
 pub(crate) use inherited::{InheritedListener, inherit_listener};
 pub(crate) use listing::{Entry, Kind, list};
+pub(crate) use module::{Module, module_of};
 pub(crate) use process::{open_pidfd, send_signal, set_blocking, wait_readable};
 pub(crate) use sendfile::send_file;
 pub use signal::Signal;
@@ -63,6 +78,11 @@ pub(crate) use socket::{
     set_linger, set_nonblocking,
 };
 pub use socket::{Keepalive, ListenOptions};
+pub(crate) use stack_sample::{
+    PulseCells, SAMPLE_SIGNAL, Sampler, SelfTest, StackSample, StackTarget, Unwound,
+};
+pub(crate) use stderr::write_stderr;
+pub(crate) use thread_state::{RunState, Syscall, ThreadId, WaitsFor, is_traced};
 pub use unix_socket::UCred;
 pub(crate) use unix_socket::{UNIX_PATH_MAX, listen_unix, peer_cred};
 pub(crate) use unnamed::{link_unnamed, open_unnamed};

@@ -10,6 +10,8 @@ mod beneath;
 mod listing;
 mod signals;
 mod sockets;
+mod stacks;
+mod states;
 mod unnamed;
 
 use std::os::fd::{AsFd, AsRawFd};
