@@ -81,6 +81,7 @@ pub mod export;
 mod reactor;
 mod executor;
 mod blocking;
+mod watchdog;
 mod runtime;
 pub mod net;
 pub mod fs;
@@ -105,3 +106,4 @@ pub use runtime::{
     spawn_named, stats, stop, tasks, timeout, watch_fd, yield_now,
 };
 pub use stdin::{Stdin, stdin};
+pub use watchdog::{Stage, StallReport, Waiting, Watchdog};

@@ -1,0 +1,31 @@
+//! Who notices that the loop is stuck: a thread that looks at its pulse, and says what holds it.
+//!
+//! ```text
+//!   the pulse ──▶ rounds: the same odd number for 100 ms? ──▶ the kernel: on CPU? in which call?
+//!                                                        └──▶ a sample of the stack ──▶ names
+//!   report ◀── verdict ◀─────────────────────────────────────────────────────────────────┘
+//!     ├──▶ standard error, and `on_stall`
+//!     └──▶ findings, for recordings, dumps and the page
+//! ```
+//!
+//! It lives on a thread of its own, for one that lived on the loop would be stuck with it.
+
+mod watchdog;
+mod watched;
+mod rounds;
+mod quota;
+mod verdict;
+mod symbols;
+mod naming;
+mod report;
+mod findings;
+mod thread;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use findings::Found;
+pub use report::{Stage, StallReport};
+pub(crate) use thread::Watching;
+pub use watchdog::Watchdog;
+pub use watched::Waiting;
+pub(crate) use watched::{Beat, Culprit, Doing, Watched};
