@@ -72,9 +72,19 @@ pub(super) fn frame(
     pair("slices", &slices(history));
     pair("requests", &requests(history));
     pair("gate", &gate(board, setting.allows_gate));
-    pair("same_loop", if setting.is_same_loop { "true" } else { "false" });
+    pair(
+        "same_loop",
+        if setting.is_same_loop {
+            "true"
+        } else {
+            "false"
+        },
+    );
     let source = setting.source.as_ref();
-    pair("source", &source.map_or_else(|| "null".to_owned(), |text| quoted(text).to_string()));
+    pair(
+        "source",
+        &source.map_or_else(|| "null".to_owned(), |text| quoted(text).to_string()),
+    );
     text.push('}');
     text
 }
@@ -165,7 +175,10 @@ fn stalls(found: &Found, _count: u64) -> String {
 fn kernel(tables: &Tables, current: Option<&StallReport>) -> String {
     let unread = tables.ready_fds();
     let accept = current.and_then(|report| report.waiting.accept);
-    let accept = accept.map_or_else(|| "null".to_owned(), |(now, most)| format!("[{now},{most}]"));
+    let accept = accept.map_or_else(
+        || "null".to_owned(),
+        |(now, most)| format!("[{now},{most}]"),
+    );
     let fds = tables.fd_count();
     format!("{{\"name\":\"{BACKEND}\",\"fds\":{fds},\"unread\":{unread},\"accept\":{accept}}}")
 }
@@ -195,7 +208,9 @@ fn requests(history: &History) -> String {
     list(history.requests.iter().map(|request| {
         let (number, name, status) = (request.number, quoted(&request.name), request.status);
         let began = milliseconds(request.began);
-        let ended = request.ended.map_or_else(|| "null".to_owned(), milliseconds);
+        let ended = request
+            .ended
+            .map_or_else(|| "null".to_owned(), milliseconds);
         format!("[{number},{name},{began},{ended},{status}]")
     }))
 }

@@ -109,7 +109,11 @@ impl History {
         while self.busy.front().is_some_and(|turn| !fresh(turn.0, SECOND)) {
             self.busy.pop_front();
         }
-        while self.longest.front().is_some_and(|one| one.second + 60 < now / SECOND) {
+        while self
+            .longest
+            .front()
+            .is_some_and(|one| one.second + 60 < now / SECOND)
+        {
             self.longest.pop_front();
         }
     }
@@ -124,7 +128,10 @@ impl History {
                 timers,
                 callbacks,
             } => {
-                let number = self.turns.back().map_or(self.turns_seen, |last| last.number + 1);
+                let number = self
+                    .turns
+                    .back()
+                    .map_or(self.turns_seen, |last| last.number + 1);
                 let turn = Turn {
                     number,
                     at,
@@ -197,7 +204,8 @@ impl History {
         self.called.remove(&task.wrapping_sub(KEPT));
         if self.called.len() > 4 * KEPT as usize {
             // Long-lived ones among many short-lived: their names are on the board.
-            self.called.retain(|&known, _| task.wrapping_sub(known) < KEPT);
+            self.called
+                .retain(|&known, _| task.wrapping_sub(known) < KEPT);
         }
     }
 
@@ -205,12 +213,22 @@ impl History {
         let Some(called) = self.called.get(&task) else {
             return String::from(if task == 1 { "main" } else { "" });
         };
-        let label = called.label.filter(|(_, ended)| ended.is_none_or(|ended| ended >= at));
+        let label = called
+            .label
+            .filter(|(_, ended)| ended.is_none_or(|ended| ended >= at));
         let name = label.map_or(called.name, |(label, _)| label);
         board.names.get(name).to_owned()
     }
 
-    fn slice(&mut self, worker: u16, at: u64, took: u64, kind: &'static str, task: u32, name: String) {
+    fn slice(
+        &mut self,
+        worker: u16,
+        at: u64,
+        took: u64,
+        kind: &'static str,
+        task: u32,
+        name: String,
+    ) {
         let slice = Slice {
             worker,
             at,

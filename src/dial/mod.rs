@@ -18,7 +18,5 @@ mod frame;
 mod tables;
 mod history;
 
-#[cfg(test)]
-mod tests;
-
+pub(crate) use dial::open_and_say;
 pub use dial::{Dial, OpenDial};

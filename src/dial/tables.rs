@@ -7,7 +7,7 @@ use super::frame::queue_counts;
 use crate::blocking::{PoolStats, RunningJob};
 use crate::executor::TaskState;
 use crate::export::quoted;
-use crate::runtime::{Dump, Watcher};
+use crate::runtime::{TaskDump, Watcher};
 use crate::sys::readable_now;
 use crate::watch::{Board, FdSeen, SlotState, TaskSeen, WaitKind};
 
@@ -19,9 +19,10 @@ const READY_MAX: usize = 50;
 /// All that is copied for one frame.
 pub(super) struct Tables {
     seen: Vec<TaskSeen>,
-    dump: Dump,
+    /// The first of them, in words.
+    told: Vec<TaskDump>,
     fds: Vec<FdSeen>,
-    readable: Vec<bool>,
+    readable: Vec<i32>,
     names: Vec<String>,
     pool: (PoolStats, Vec<RunningJob>),
     posts: usize,
@@ -37,13 +38,15 @@ impl Tables {
         let fds = board.fds.all();
         let numbers: Vec<_> = fds.iter().map(|fd| fd.fd).collect();
         let names = fds.iter().map(|fd| board.names.get(fd.what).to_owned());
+        let pool = watcher.pool();
+        let shown = seen.iter().take(TASKS_MAX);
         Tables {
+            told: shown.map(|task| watcher.task(task, &pool.1)).collect(),
             seen,
-            dump: watcher.dump(),
             readable: readable_now(&numbers),
             names: names.collect(),
             fds,
-            pool: watcher.pool(),
+            pool,
             posts: watcher.posts_waiting(),
             workers_max: watcher.workers_max(),
         }
@@ -55,17 +58,25 @@ impl Tables {
 
     /// How many descriptors have something to read.
     pub(super) fn ready_fds(&self) -> usize {
-        self.readable.iter().filter(|&&ready| ready).count()
+        self.readable.len()
     }
 
     pub(super) fn queues(&self, board: &Board) -> String {
-        let mut ready: Vec<_> = self.seen.iter().filter(|task| task.state == SlotState::Ready).collect();
+        let mut ready: Vec<_> = self
+            .seen
+            .iter()
+            .filter(|task| task.state == SlotState::Ready)
+            .collect();
         ready.sort_by_key(|task| task.queued);
         let more = ready.len().saturating_sub(READY_MAX);
-        let ready = ready.iter().take(READY_MAX).map(|task| task.number.to_string());
+        let ready = ready
+            .iter()
+            .take(READY_MAX)
+            .map(|task| task.number.to_string());
         let (taken, callbacks, timers) = queue_counts(board);
         let late = self.seen.iter().filter_map(|task| lateness(board, task));
-        let worst = late.max().unwrap_or_default();
+        let (overdue, worst) =
+            late.fold((0, 0), |(count, worst), late| (count + 1, worst.max(late)));
         let next = match board.queues.next_deadline.load(Relaxed) {
             0 => None,
             tick => board.until(tick.wrapping_sub(1)),
@@ -73,18 +84,17 @@ impl Tables {
         let next = next.map_or_else(|| "null".to_owned(), |next| next.max(0).to_string());
         format!(
             "{{\"submit\":{},\"submitted\":{},\"taken\":{taken},\"callbacks\":{callbacks},\
-             \"ready\":{},\"ready_more\":{more},\"timers\":{timers},\"overdue\":{},\
+             \"ready\":{},\"ready_more\":{more},\"timers\":{timers},\"overdue\":{overdue},\
              \"worst_late_ms\":{worst},\"next_ms\":{next}}}",
             self.posts,
             taken as usize + self.posts,
             list(ready),
-            self.dump.overdue,
         )
     }
 
     pub(super) fn fds(&self) -> String {
-        let fds = self.fds.iter().zip(&self.names).zip(&self.readable);
-        list(fds.take(FDS_MAX).map(|((fd, name), &is_readable)| {
+        let fds = self.fds.iter().zip(&self.names);
+        list(fds.take(FDS_MAX).map(|(fd, name)| {
             let waits = |kind| {
                 let mut tasks = self.seen.iter();
                 tasks.any(|task| task.wait.kind == kind && task.wait.which == fd.fd as u32)
@@ -95,7 +105,11 @@ impl Tables {
                 (false, true) => "w",
                 (false, false) => "",
             };
-            let ready = if is_readable { "r" } else { "" };
+            let ready = if self.readable.contains(&fd.fd) {
+                "r"
+            } else {
+                ""
+            };
             format!("[{},{},\"{want}\",\"{ready}\"]", fd.fd, quoted(name))
         }))
     }
@@ -105,13 +119,9 @@ impl Tables {
     }
 
     pub(super) fn tasks(&self, board: &Board) -> String {
-        let tasks = self.seen.iter().take(TASKS_MAX);
-        list(tasks.map(|task| {
-            let id = format!("#{}", task.number);
-            let told = self.dump.tasks.iter().find(|told| told.id == id);
-            let (state, reason, place) = told.map_or(("idle", "", ""), |told| {
-                (word(told.state), &*told.reason, &*told.place)
-            });
+        list(self.seen.iter().zip(&self.told).map(|(task, told)| {
+            let state = word(told.state);
+            let reason = &*told.reason;
             let reason = if state == "idle" { reason } else { "" };
             let busy = match board.ring {
                 Some(_) => milliseconds(task.busy),
@@ -124,7 +134,7 @@ impl Tables {
                 quoted(reason),
                 task.polls,
                 quoted(&board.title_of(task)),
-                quoted(place),
+                quoted(&told.place),
                 milliseconds(board.since(task.since).as_nanos() as u64),
             )
         }))

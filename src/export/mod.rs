@@ -33,4 +33,5 @@ mod timeline;
 mod jsonl;
 mod saved;
 
+pub(crate) use json::quoted;
 pub use mermaid::MermaidOptions;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use super::runtime::Runtime;
 use super::tasks::{TaskEvent, TaskHook};
 use crate::time::{Clock, ManualClock};
 use crate::watch::{Extent, Level};
+use crate::watchdog::Watchdog;
 
 /// Sets the limits of a [`Runtime`] before it is made.
 ///
@@ -44,6 +46,13 @@ pub struct Builder {
     pub(super) watch: bool,
     pub(super) record: Option<Level>,
     pub(super) record_events_max: usize,
+    pub(super) watchdog: Option<Watchdog>,
+    /// Whether the environment may switch more on.
+    pub(super) heeds_environment: bool,
+    /// Warnings of the loop's debug mode.
+    pub(super) is_debugged: bool,
+    /// Where to open the page, if at all.
+    pub(super) dial: Option<SocketAddr>,
 }
 
 /// How a host that does not look at the fd is told to turn the loop.
@@ -75,6 +84,10 @@ impl Default for Builder {
             watch: false,
             record: None,
             record_events_max: 64 * 1024,
+            watchdog: None,
+            heeds_environment: true,
+            is_debugged: false,
+            dial: None,
         }
     }
 }
@@ -376,9 +389,42 @@ impl Builder {
         self
     }
 
+    /// Has a thread look whether the loop still turns, and say who holds it up
+    /// while it does not: see [`Watchdog`].
+    ///
+    /// Default: none, unless the environment asks for one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// use std::time::Duration;
+    /// use tourbillon::{Runtime, Watchdog};
+    ///
+    /// let watchdog = Watchdog::new().threshold(Duration::from_millis(50));
+    /// let mut rt = Runtime::builder().watchdog(watchdog).build()?;
+    /// rt.block_on(async { /* nothing that blocks */ });
+    /// assert_eq!(rt.stalls(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn watchdog(mut self, watchdog: Watchdog) -> Self {
+        self.watchdog = Some(watchdog);
+        self
+    }
+
+    /// A runtime that watches another: nobody watches it, whatever the
+    /// environment says.
+    pub(crate) fn unwatched(mut self) -> Self {
+        self.heeds_environment = false;
+        self
+    }
+
     /// What is to be written down for those who watch, if anybody does.
     pub(super) fn watched(&self) -> Option<Extent> {
-        let is_watched = self.watch || self.record.is_some();
+        let is_asked_for = self.record.is_some() || self.watchdog.is_some() || self.dial.is_some();
+        let is_watched = self.watch || is_asked_for;
         is_watched.then_some(Extent {
             level: self.record,
             events_max: self.record_events_max,
@@ -393,6 +439,6 @@ impl Builder {
     /// are alive in this process.
     #[track_caller]
     pub fn build(self) -> io::Result<Runtime> {
-        Runtime::from_builder(&self)
+        Runtime::from_builder(&self.with_environment())
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::parts::Parts;
 use crate::blocking::{PoolStats, RunningJob};
 use crate::executor::{TaskInfo, TaskState};
+use crate::export::quoted;
 use crate::watch::{Board, Phase, Runs, SlotState, TaskSeen, Wait, WaitKind, escaped};
 
 /// What every task waited for when this was taken.
@@ -136,12 +137,9 @@ impl Dump {
         let mut overdue = 0;
         let mut tasks = Vec::with_capacity(seen.len());
         for task in &seen {
-            let left = (task.wait.kind == WaitKind::Timer)
-                .then(|| board.until(task.wait.which))
-                .flatten();
-            let is_idle = task.state == SlotState::Idle;
-            overdue += usize::from(is_idle && left.is_some_and(|left| left < 0));
-            tasks.push(dump_of(board, task, left, jobs));
+            let left = left_of(board, task).filter(|_| task.state == SlotState::Idle);
+            overdue += usize::from(left.is_some_and(|left| left < 0));
+            tasks.push(dump_of(board, task, jobs));
         }
         let callback = match board.pulse.runs() {
             Some(Runs::Callback(place)) => Some(board.place_of(place).to_owned()),
@@ -204,7 +202,13 @@ impl Dump {
     }
 }
 
-fn dump_of(board: &Board, task: &TaskSeen, left: Option<i64>, jobs: &[RunningJob]) -> TaskDump {
+/// How long until its deadline, of one that waits for a timer.
+fn left_of(board: &Board, task: &TaskSeen) -> Option<i64> {
+    let is_timed = task.wait.kind == WaitKind::Timer;
+    is_timed.then(|| board.until(task.wait.which)).flatten()
+}
+
+pub(super) fn dump_of(board: &Board, task: &TaskSeen, jobs: &[RunningJob]) -> TaskDump {
     let other = match task.wait.kind {
         WaitKind::Task => board.slots.look(task.wait.which),
         _ => None,
@@ -213,7 +217,7 @@ fn dump_of(board: &Board, task: &TaskSeen, left: Option<i64>, jobs: &[RunningJob
         wait: task.wait,
         polls: task.polls,
         is_reachable: task.is_reachable,
-        left,
+        left: left_of(board, task),
         jobs,
         other: other
             .map(|other| format!("#{}", other.number))
@@ -293,6 +297,65 @@ impl Waits<'_> {
     }
 }
 
+impl Dump {
+    /// The same as one object of JSON.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let rt = tourbillon::Runtime::new()?;
+    /// assert!(rt.dump().json().starts_with("{\"turn\":0,"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn json(&self) -> String {
+        let tasks: Vec<String> = self.tasks.iter().map(TaskDump::json).collect();
+        let callback = self.callback.as_ref();
+        let callback = callback.map_or_else(|| "null".to_owned(), |at| quoted(at).to_string());
+        format!(
+            "{{\"turn\":{},\"phase\":{},\"callback\":{callback},\"timers\":{},\"overdue\":{},\
+             \"fds\":{},\"posts\":{},\"jobs_running\":{},\"jobs_queued\":{},\"tasks\":[{}]}}",
+            self.turn,
+            quoted(self.phase),
+            self.timers,
+            self.overdue,
+            self.fds,
+            self.posts,
+            self.jobs_running,
+            self.jobs_queued,
+            tasks.join(","),
+        )
+    }
+}
+
+impl TaskDump {
+    fn json(&self) -> String {
+        format!(
+            "{{\"id\":{},\"name\":{},\"state\":{},\"waits_for\":{},\"reason\":{},\"since_ms\":{},\
+             \"polls\":{},\"place\":{},\"is_lost\":{}}}",
+            quoted(&self.id),
+            quoted(&self.name),
+            quoted(word(self.state)),
+            quoted(self.waits_for.text()),
+            quoted(&self.reason),
+            self.since.as_millis(),
+            self.polls,
+            quoted(&self.place),
+            self.is_lost,
+        )
+    }
+}
+
+fn word(state: TaskState) -> &'static str {
+    match state {
+        TaskState::Waiting => "waits",
+        TaskState::Ready => "ready",
+        TaskState::Running => "running",
+        TaskState::Aborting => "aborting",
+    }
+}
+
 impl fmt::Display for Dump {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (turn, count) = (self.turn, self.tasks.len());
@@ -320,12 +383,7 @@ impl fmt::Display for Dump {
 
 impl fmt::Display for TaskDump {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match self.state {
-            TaskState::Waiting => "waits",
-            TaskState::Ready => "ready",
-            TaskState::Running => "running",
-            TaskState::Aborting => "aborting",
-        };
+        let state = word(self.state);
         let (id, name, reason) = (&self.id, &self.name, &self.reason);
         let (polls, place) = (self.polls, &self.place);
         let since = Duration::from_millis(self.since.as_millis() as u64);

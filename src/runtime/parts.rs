@@ -1,5 +1,6 @@
 //! The parts of a runtime, as code on its thread sees them.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::panic::Location;
@@ -18,6 +19,7 @@ use crate::queue::TaskQueue;
 use crate::reactor::Reactor;
 use crate::time::{Clock, TimerKey, Wheel};
 use crate::watch::{Board, Writer};
+use crate::watchdog::Watching;
 
 /// What other threads may send through the task queue.
 pub(crate) enum Post {
@@ -82,6 +84,10 @@ pub(crate) struct Parts {
     /// What the kernel has said, for those who watch.
     pub(super) told: Cell<Vec<(u32, u8)>>,
 
+    /// The watchdog, until the runtime ends.
+    pub(super) watching: RefCell<Option<Watching>>,
+    /// The page that shows it, if the environment asked for one.
+    pub(super) page: RefCell<Option<Box<dyn Any>>>,
     /// Whom to tell of tasks.
     pub(super) task_hook: Option<TaskHook>,
     /// Whether a manual clock moves itself when nothing else can happen.
@@ -146,6 +152,12 @@ impl Parts {
             let clock_began = (!clock.is_manual()).then(|| clock.instant_at(0)).flatten();
             Writer::new(Arc::new(Board::new(extent, clock_began)))
         });
+        let watching = match (&builder.watchdog, &watch) {
+            (Some(config), Some(watch)) => {
+                Some(Watching::start(config, Arc::clone(watch.board()))?)
+            }
+            _ => None,
+        };
         let executor = Executor::new(registration.number(), builder.shuffle_seed, watch);
         Ok(Parts {
             door,
@@ -173,6 +185,8 @@ impl Parts {
             posts: Cell::default(),
             woken: Cell::default(),
             told: Cell::default(),
+            watching: RefCell::new(watching),
+            page: RefCell::default(),
             task_hook: builder.task_hook.clone(),
             auto_advance: builder.auto_advance && builder.clock.is_manual(),
             shutdown_timeout: builder.shutdown_timeout,

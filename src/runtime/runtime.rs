@@ -77,10 +77,18 @@ impl Runtime {
 
     #[track_caller]
     pub(super) fn from_builder(builder: &Builder) -> io::Result<Self> {
-        Ok(Runtime {
+        let runtime = Runtime {
             parts: Rc::new(Parts::new(builder)?),
             is_shut_down: false,
-        })
+        };
+        if let Some(address) = builder.dial
+            && let Some(watcher) = runtime.watcher()
+        {
+            // The page is a floor above, so it is handed in: see `lib.rs`.
+            let page = crate::OPEN_DIAL(watcher, address);
+            *runtime.parts.page.borrow_mut() = page;
+        }
+        Ok(runtime)
     }
 
     /// Runs the loop until `future` is ready, and returns what it gave.
@@ -327,6 +335,13 @@ impl Runtime {
             (pool.stats(), pool.running()),
             self.parts.door.len(),
         )
+    }
+
+    /// How often the watchdog has found the loop stuck.
+    ///
+    /// Zero without one: see [`Builder::watchdog`].
+    pub fn stalls(&self) -> u64 {
+        self.watcher().map_or(0, |watcher| watcher.stalls())
     }
 
     /// What other threads may look at this runtime with, if it is watched:

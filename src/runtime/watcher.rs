@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use super::dump::{Dump, Source};
+use super::dump::{Dump, Source, TaskDump, dump_of};
 use super::parts::{Parts, Post};
 use crate::blocking::{PoolStats, RunningJob};
 use crate::queue::TaskQueue;
-use crate::watch::{Board, Event, EventKind, GateKind, Recording};
+use crate::watch::{Board, Event, EventKind, GateKind, Recording, TaskSeen};
+use crate::watchdog::{Findings, Found, Watching};
 
 /// Looks at a loop from any thread, also while that loop is stuck.
 ///
@@ -43,6 +44,7 @@ pub struct Watcher {
     door: Arc<TaskQueue<Post>>,
     pool: Arc<PoolLooker>,
     workers_max: usize,
+    findings: Option<Arc<Findings>>,
 }
 
 type PoolLooker = dyn Fn() -> (PoolStats, Vec<RunningJob>) + Send + Sync;
@@ -50,11 +52,14 @@ type PoolLooker = dyn Fn() -> (PoolStats, Vec<RunningJob>) + Send + Sync;
 impl Watcher {
     pub(super) fn of(parts: &Parts) -> Option<Self> {
         let board = Arc::clone(parts.watch()?.board());
+        let watching = parts.watching.borrow();
+        let findings = watching.as_ref().map(Watching::findings);
         Some(Watcher {
             board,
             door: Arc::clone(&parts.door),
             pool: Arc::new(parts.pool.looker()),
             workers_max: parts.workers_max,
+            findings,
         })
     }
 
@@ -84,6 +89,9 @@ impl Watcher {
             .map(|n| format!("worker-{n}"))
             .collect();
         recording.backend = BACKEND.to_owned();
+        let found = self.found();
+        recording.stalls = found.stalls;
+        recording.gaps = found.gaps;
         recording
     }
 
@@ -147,6 +155,17 @@ impl Watcher {
     /// The board itself, for rooms that show it.
     pub(crate) fn board(&self) -> &Arc<Board> {
         &self.board
+    }
+
+    /// What the watchdog has found, if there is one.
+    pub(crate) fn found(&self) -> Found {
+        let findings = self.findings.as_ref();
+        findings.map(|findings| findings.copy()).unwrap_or_default()
+    }
+
+    /// One task, as in a dump.
+    pub(crate) fn task(&self, seen: &TaskSeen, jobs: &[RunningJob]) -> TaskDump {
+        dump_of(&self.board, seen, jobs)
     }
 
     /// Counts of the pool, and what it runs.

@@ -32,8 +32,8 @@ mod tests;
 
 pub(crate) use board::{Board, Extent};
 pub use event::{EndReason, Event, EventKind, GateKind, IoKind, NameId, PollResult};
-pub(crate) use gate::GateState;
-pub(crate) use pulse::{Phase, Pulse, Runs};
+pub(crate) use fds::FdSeen;
+pub(crate) use pulse::{Phase, Runs};
 pub use recording::{Level, Recording};
 pub(crate) use slots::{SlotState, TaskSeen, escaped};
 pub use stall::{Frame, Owner, Stall, Verdict};

@@ -108,9 +108,9 @@ impl Pulse {
         self.expected.load(Relaxed) > 0
     }
 
-    /// Whether a region runs whose stack must not be unwound.
-    pub(crate) fn must_not_unwind(&self) -> bool {
-        self.no_unwind.load(Relaxed) > 0
+    /// Above zero while a region runs whose stack must not be unwound.
+    pub(crate) fn no_unwind_cell(&self) -> &AtomicU8 {
+        &self.no_unwind
     }
 }
 

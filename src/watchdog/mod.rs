@@ -12,6 +12,7 @@
 
 mod watchdog;
 mod watched;
+mod board;
 mod rounds;
 mod quota;
 mod verdict;
@@ -23,7 +24,7 @@ mod thread;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use findings::Found;
+pub(crate) use findings::{Findings, Found};
 pub use report::{Stage, StallReport};
 pub(crate) use thread::Watching;
 pub use watchdog::Watchdog;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::sys::{
     Origin, PulseCells, Sampler, StackSample, StackTarget, ThreadId, accept_queue, is_traced,
-    readable_now, write_stderr,
+    readable_now,
 };
 use crate::watch::Stall;
 
@@ -198,12 +198,16 @@ impl Guard {
     fn watch(mut self, bed: &Bed) {
         let nap = self.config.nap();
         loop {
-            self.rounds.rest(self.board.now());
+            self.rest();
             if bed.sleep(nap) {
                 return;
             }
             self.look();
         }
+    }
+
+    pub(super) fn rest(&mut self) {
+        self.rounds.rest(self.board.now());
     }
 
     /// One look at the loop, and what follows from it.
@@ -233,7 +237,7 @@ impl Guard {
         if is_traced() == Some(true) {
             if !self.is_debugged {
                 let rest = "stalls are not reported until it detaches";
-                self.say(&format!("tourbillon: a debugger is attached, {rest}\n"));
+                (self.config.say)(&format!("tourbillon: a debugger is attached, {rest}\n"));
             }
             self.is_debugged = true;
             return;
@@ -350,7 +354,7 @@ impl Guard {
         }
         let lasted = Duration::from_nanos(now.saturating_sub(since)).as_millis();
         let limit = ms(self.config.threshold);
-        self.say(&match self.config.is_json {
+        (self.config.say)(&match self.config.is_json {
             true => format!(
                 "{{\"tourbillon\":\"slow-turn\",\"turn\":{turn},\"ms\":{lasted},\
                  \"ended\":{ended}}}\n"
@@ -369,7 +373,7 @@ impl Guard {
         let elapsed = Duration::from_nanos(now.saturating_sub(open.since));
         if elapsed >= limit {
             let elapsed = ms(elapsed);
-            self.say(&format!("tourbillon: loop stuck for {elapsed}: aborting\n"));
+            (self.config.say)(&format!("tourbillon: loop stuck for {elapsed}: aborting\n"));
             std::process::abort();
         }
     }
@@ -378,7 +382,7 @@ impl Guard {
     fn tell(&self, open: &Open) {
         let report = &open.report;
         if open.is_said {
-            self.say(&match self.config.is_json {
+            (self.config.say)(&match self.config.is_json {
                 true => report.json() + "\n",
                 false => report.to_string(),
             });
@@ -387,13 +391,6 @@ impl Guard {
         if let Some(on_stall) = &self.config.on_stall {
             // What it leaves half done is its own; the panic hook has told of it.
             let _ = catch_unwind(AssertUnwindSafe(|| on_stall(report)));
-        }
-    }
-
-    fn say(&self, text: &str) {
-        if !self.config.is_quiet {
-            // If it is not taken without waiting, it is lost: nobody would read it soon.
-            write_stderr(text);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::sys::SAMPLE_SIGNAL;
+use crate::sys::{SAMPLE_SIGNAL, write_stderr};
 
 use super::report::StallReport;
 
@@ -50,7 +50,8 @@ pub struct Watchdog {
     pub(super) is_json: bool,
     pub(super) on_stall: Option<OnStall>,
     pub(super) abort_after: Option<Duration>,
-    pub(super) is_quiet: bool,
+    /// Where reports are written.
+    pub(super) say: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
 impl Watchdog {
@@ -71,7 +72,8 @@ impl Watchdog {
             is_json: false,
             on_stall: None,
             abort_after: None,
-            is_quiet: false,
+            // If it is not taken without waiting, it is lost: nobody would read it soon.
+            say: Arc::new(|text| drop(write_stderr(text))),
         }
     }
 
@@ -198,10 +200,10 @@ impl Watchdog {
         self
     }
 
-    /// Writes nothing to standard error. For tests, which have other ears.
+    /// Writes to something else than standard error. For tests, which have other ears.
     #[cfg(test)]
-    pub(crate) fn quiet(mut self) -> Self {
-        self.is_quiet = true;
+    pub(super) fn say_to(mut self, say: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.say = Arc::new(say);
         self
     }
 

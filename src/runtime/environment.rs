@@ -1,0 +1,138 @@
+//! What the environment asks for, so that a finished program can be opened
+//! like the back of a watch.
+//!
+//! ```text
+//!   TOURBILLON_DEBUG=1                  all of it: watchdog at 100 ms, lean recorder, dial
+//!   TOURBILLON_WATCHDOG=50ms            or 50ms,json or 50ms,abort=30s or off
+//!   TOURBILLON_RECORD=lean              or full, or off
+//!   TOURBILLON_DIAL=127.0.0.1:6660      or off
+//! ```
+//!
+//! What cannot be understood is said on standard error and left out: a
+//! program is not to end because somebody wanted to watch it.
+
+use std::env;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use super::builder::Builder;
+use crate::watch::Level;
+use crate::watchdog::Watchdog;
+
+impl Builder {
+    /// Switches on what the environment asks for and the program has not set.
+    pub(super) fn with_environment(mut self) -> Self {
+        if !self.heeds_environment {
+            return self;
+        }
+        let set = |name: &str| env::var(name).ok().filter(|text| !text.is_empty());
+        let debug = set("TOURBILLON_DEBUG").is_some_and(|text| text != "0");
+        if debug {
+            self.is_debugged = true;
+            self.watchdog = self.watchdog.or_else(|| Some(Watchdog::new()));
+            self.record = self.record.or(Some(Level::Lean));
+            self.dial = Some((Ipv4Addr::LOCALHOST, 0).into());
+        }
+        if let Some(text) = set("TOURBILLON_WATCHDOG") {
+            match watchdog(&text) {
+                Ok(watchdog) => self.watchdog = watchdog,
+                Err(why) => complain("TOURBILLON_WATCHDOG", &text, why),
+            }
+        }
+        if let Some(text) = set("TOURBILLON_RECORD") {
+            match level(&text) {
+                Ok(level) => self.record = level,
+                Err(why) => complain("TOURBILLON_RECORD", &text, why),
+            }
+        }
+        if let Some(text) = set("TOURBILLON_DIAL") {
+            match address(&text) {
+                Ok(address) => self.dial = address,
+                Err(why) => complain("TOURBILLON_DIAL", &text, why),
+            }
+        }
+        self
+    }
+}
+
+fn complain(name: &str, text: &str, why: &str) {
+    let text = crate::watch::escaped(text);
+    eprintln!("tourbillon: {name}={text} is left out: {why}");
+}
+
+fn watchdog(text: &str) -> Result<Option<Watchdog>, &'static str> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let mut parts = text.split(',');
+    let threshold = parts.next().and_then(span);
+    let threshold = threshold.ok_or("it begins with a threshold, such as 50ms, or is off")?;
+    let mut watchdog = Watchdog::new().threshold(threshold);
+    for part in parts {
+        watchdog = match (part, part.strip_prefix("abort=").and_then(span)) {
+            ("json", _) => watchdog.json(true),
+            (_, Some(limit)) => watchdog.abort_after(limit),
+            _ => return Err("after the threshold come json, or abort= and a time"),
+        };
+    }
+    Ok(Some(watchdog))
+}
+
+fn level(text: &str) -> Result<Option<Level>, &'static str> {
+    match text {
+        "off" => Ok(None),
+        "lean" | "1" => Ok(Some(Level::Lean)),
+        "full" => Ok(Some(Level::Full)),
+        _ => Err("it is lean, full or off"),
+    }
+}
+
+fn address(text: &str) -> Result<Option<SocketAddr>, &'static str> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let address = text
+        .parse()
+        .map_err(|_| "it is an address and a port, or off");
+    address.map(Some)
+}
+
+/// `250ms` or `2s`.
+fn span(text: &str) -> Option<Duration> {
+    let (digits, unit) = match text.strip_suffix("ms") {
+        Some(digits) => (digits, 1),
+        None => (text.strip_suffix('s')?, 1000),
+    };
+    let number: u64 = digits.parse().ok()?;
+    Some(Duration::from_millis(number.checked_mul(unit)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{address, level, span, watchdog};
+    use crate::watch::Level;
+
+    #[test]
+    fn times_are_numbers_with_a_unit() {
+        assert_eq!(span("50ms"), Some(Duration::from_millis(50)));
+        assert_eq!(span("2s"), Some(Duration::from_secs(2)));
+        for wrong in ["", "s", "50", "5m", "-1s", "18446744073709551615s"] {
+            assert_eq!(span(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn each_variable_says_what_it_takes() {
+        assert!(watchdog("off").unwrap().is_none());
+        assert!(watchdog("50ms,json,abort=30s").unwrap().is_some());
+        assert!(watchdog("50ms,yaml").unwrap_err().contains("json"));
+        assert!(watchdog("soon").unwrap_err().contains("50ms"));
+        assert_eq!(level("full"), Ok(Some(Level::Full)));
+        assert_eq!(level("off"), Ok(None));
+        assert!(level("loud").is_err());
+        assert_eq!(address("127.0.0.1:6660"), Ok("127.0.0.1:6660".parse().ok()));
+        assert!(address("6660").is_err());
+    }
+}
