@@ -189,7 +189,7 @@ fn serve(dial: Dial, told: &mpsc::Sender<Opened>) -> io::Result<()> {
     let show = Rc::new(Show::new(dial.watcher, dial.setting));
     let app = routes(show, &dial.address);
     rt.block_on(async move {
-        let mut server = Server::new(app, config);
+        let mut server = Server::new(app, config).quiet();
         server.startup().await.map_err(io::Error::other)?;
         let address = server.local_addr().ok_or(io::ErrorKind::AddrNotAvailable)?;
         let _ = told.send(Ok((address, server.handle())));

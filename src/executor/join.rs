@@ -1,6 +1,6 @@
 //! What `spawn` gives back: a handle on how the task ends.
 
-use std::any::Any;
+use std::any::{Any, type_name};
 use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
@@ -121,6 +121,8 @@ pub struct JoinHandle<T> {
     executor: Rc<Executor>,
     ticket: Ticket,
     state: HandleState,
+    /// It was said that nobody will look at the result.
+    is_unwanted: bool,
     /// Behind an `Rc`, so that the handle can be moved whatever `T` is.
     output: PhantomData<Rc<T>>,
 }
@@ -140,6 +142,7 @@ impl<T> JoinHandle<T> {
             executor,
             ticket,
             state: HandleState::Held,
+            is_unwanted: false,
             output: PhantomData,
         }
     }
@@ -150,6 +153,7 @@ impl<T> JoinHandle<T> {
             // No runtime has this number: there is nothing to abort.
             ticket: Ticket::new(0, 0, 0),
             state: HandleState::Refused(why),
+            is_unwanted: false,
             output: PhantomData,
         }
     }
@@ -195,8 +199,8 @@ impl<T> JoinHandle<T> {
 
     /// Lets the task run on by itself. The same as dropping the handle, and
     /// easier to read.
-    pub fn detach(self) {
-        drop(self);
+    pub fn detach(mut self) {
+        self.is_unwanted = true;
     }
 
     /// Ties the task to the handle: when the handle is dropped before the
@@ -233,11 +237,29 @@ impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
         if self.state == HandleState::Held {
             let left = self.executor.release(self.ticket);
+            if !self.is_unwanted
+                && self.executor.is_debugged()
+                && size_of::<T>() > 0
+                && matches!(left.outcome, Some(Ok(_)))
+            {
+                note_unread(type_name::<T>());
+            }
             // An output may panic when it is dropped, and a handle that is
             // dropped must not.
             mem::forget(catch_unwind(AssertUnwindSafe(|| drop(left))));
         }
     }
+}
+
+/// Debug mode, as asyncio's: somebody waited for nothing, or forgot to wait.
+#[cold]
+fn note_unread(kind: &str) {
+    let text = format_args!(
+        "the result of a task, a {kind}, was never read: await its handle, \
+                             or detach it"
+    )
+    .to_string();
+    mem::forget(catch_unwind(|| log::warn!("{text}")));
 }
 
 impl<T> fmt::Debug for JoinHandle<T> {

@@ -65,6 +65,8 @@ pub(crate) struct Executor {
     closed: Cell<bool>,
     /// Where it is written down, if anybody watches.
     watch: Option<Writer>,
+    /// Whether to warn of what is allowed and seldom meant.
+    is_debugged: Cell<bool>,
 }
 
 /// What a poll touches.
@@ -172,6 +174,7 @@ impl Executor {
             unwoken: Cell::new(0),
             closed: Cell::new(false),
             watch,
+            is_debugged: Cell::new(false),
         }
     }
 
@@ -286,6 +289,15 @@ impl Executor {
             self.unwoken.set(self.unwoken.get() + 1);
             self.watched(|watch| watch.woken(slot));
         }
+    }
+
+    /// Warns from now on of what is allowed and seldom meant.
+    pub(crate) fn debug(&self) {
+        self.is_debugged.set(true);
+    }
+
+    pub(super) fn is_debugged(&self) -> bool {
+        self.is_debugged.get()
     }
 
     /// Writes something down, if anybody watches.

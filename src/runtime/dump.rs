@@ -14,7 +14,8 @@ use crate::watch::{Board, Phase, Runs, SlotState, TaskSeen, Wait, WaitKind, esca
 
 /// What every task waited for when this was taken.
 ///
-/// Its text is for people: one line a task, then the queues.
+/// Its text is for people: one line a task, for 500 of them at most, then the
+/// queues.
 ///
 /// # Examples
 ///
@@ -202,6 +203,18 @@ impl Dump {
     }
 }
 
+impl Parts {
+    /// The dump of this loop, on its own thread.
+    pub(crate) fn dump(&self) -> Dump {
+        let source = match self.watch() {
+            Some(watch) => Source::Board(watch.board()),
+            None => Source::Parts(self),
+        };
+        let pool = (self.pool.stats(), self.pool.running());
+        Dump::take(source, pool, self.door.len())
+    }
+}
+
 /// How long until its deadline, of one that waits for a timer.
 fn left_of(board: &Board, task: &TaskSeen) -> Option<i64> {
     let is_timed = task.wait.kind == WaitKind::Timer;
@@ -356,6 +369,9 @@ fn word(state: TaskState) -> &'static str {
     }
 }
 
+/// A log is not to be flooded.
+const TASKS_SHOWN: usize = 500;
+
 impl fmt::Display for Dump {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (turn, count) = (self.turn, self.tasks.len());
@@ -367,8 +383,11 @@ impl fmt::Display for Dump {
         if let Some(place) = &self.callback {
             writeln!(f, "  a callback from {place} runs")?;
         }
-        for task in &self.tasks {
+        for task in self.tasks.iter().take(TASKS_SHOWN) {
             writeln!(f, "  {task}")?;
+        }
+        if count > TASKS_SHOWN {
+            writeln!(f, "  and {} more", count - TASKS_SHOWN)?;
         }
         let (timers, overdue) = (self.timers, self.overdue);
         let (fds, posts) = (self.fds, self.posts);

@@ -159,6 +159,9 @@ impl Parts {
             _ => None,
         };
         let executor = Executor::new(registration.number(), builder.shuffle_seed, watch);
+        if builder.is_debugged {
+            executor.debug();
+        }
         Ok(Parts {
             door,
             callbacks: RefCell::default(),

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::builder::Builder;
 use super::current::{self, EnterGuard, Turning};
-use super::dump::{Dump, Source};
+use super::dump::Dump;
 use super::handle::Handle;
 use super::parts::Parts;
 use super::shutdown::ShutdownReport;
@@ -325,16 +325,7 @@ impl Runtime {
     ///
     /// For another thread there is [`Watcher::dump`].
     pub fn dump(&self) -> Dump {
-        let source = match self.parts.watch() {
-            Some(watch) => Source::Board(watch.board()),
-            None => Source::Parts(&self.parts),
-        };
-        let pool = &self.parts.pool;
-        Dump::take(
-            source,
-            (pool.stats(), pool.running()),
-            self.parts.door.len(),
-        )
+        self.parts.dump()
     }
 
     /// How often the watchdog has found the loop stuck.

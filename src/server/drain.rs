@@ -29,11 +29,15 @@ pub(super) async fn shutdown<H: Handler>(server: &mut Server<H>) -> Result<(), S
     let counts = server.state();
     counts.serving.set(false);
     serve_on(server).await;
-    log::info!("Shutting down: 1. no new connections");
+    server
+        .shared
+        .say(format_args!("Shutting down: 1. no new connections"));
     accept_the_last(server).await;
     drop(server.listeners.take());
 
-    log::info!("Shutting down: 2. idle connections end, busy ones after their response");
+    server.shared.say(format_args!(
+        "Shutting down: 2. idle connections end, busy ones after their response"
+    ));
     counts.drain.set();
     server.shared.wake_connections();
     // Woken in the next turn; the idle ones are gone in the one after.
@@ -41,10 +45,10 @@ pub(super) async fn shutdown<H: Handler>(server: &mut Server<H>) -> Result<(), S
     yield_now().await;
 
     if counts.connections_open() > 0 {
-        log::info!(
+        server.shared.say(format_args!(
             "Shutting down: 3. waiting for {} connections (Ctrl-C again to force)",
             counts.connections_open()
-        );
+        ));
     }
     let was_forced = wait_for_connections(server).await;
 
@@ -53,17 +57,19 @@ pub(super) async fn shutdown<H: Handler>(server: &mut Server<H>) -> Result<(), S
         wait_until_aborted(server).await;
     }
     if server.hooks.is_some() && !was_forced {
-        log::info!("Shutting down: 5. waiting for application shutdown");
+        server.shared.say(format_args!(
+            "Shutting down: 5. waiting for application shutdown"
+        ));
     }
     let ended = if was_forced {
         Ok(())
     } else {
         end_lifespan(server).await
     };
-    log::info!(
+    server.shared.say(format_args!(
         "Shutting down: 6. Finished server process [{}]",
         process::id()
-    );
+    ));
     ended
 }
 
@@ -74,7 +80,9 @@ async fn serve_on<H: Handler>(server: &mut Server<H>) {
     if delay.is_zero() {
         return;
     }
-    log::info!("Shutting down: not ready any more, stopping in {delay:?} (shutdown_delay)");
+    server.shared.say(format_args!(
+        "Shutting down: not ready any more, stopping in {delay:?} (shutdown_delay)"
+    ));
     let handle = server.handle();
     let mut asked_again = pin!(handle.asked(2));
     let mut over = sleep(delay);
@@ -171,7 +179,9 @@ fn abort_connections<H: Handler>(server: &Server<H>, was_forced: bool) {
     } else {
         "graceful_timeout has passed"
     };
-    let now = current().now();
+    let parts = current();
+    let now = parts.now();
+    let dump = (!was_forced).then(|| parts.dump());
     let connections = server.shared.connections.borrow();
     let count = connections.len();
     let named = connections.iter().take(NAMED_MAX);
@@ -188,6 +198,9 @@ fn abort_connections<H: Handler>(server: &Server<H>, was_forced: bool) {
     }
     if count > NAMED_MAX {
         log::warn!("  and {} more", count - NAMED_MAX);
+    }
+    if let Some(dump) = dump {
+        log::warn!("{dump}");
     }
     server.shared.is_cut_off.set(true);
     server.shared.wake_connections();
@@ -243,7 +256,9 @@ pub(super) async fn end_lifespan<H: Handler>(server: &mut Server<H>) -> Result<(
     })
     .await;
     match ended {
-        Some(Ok(())) => log::info!("Application shutdown complete."),
+        Some(Ok(())) => server
+            .shared
+            .say(format_args!("Application shutdown complete.")),
         Some(Err(error)) => {
             log::error!("Application shutdown failed: {error}");
             return Err(ServeError::Shutdown(error));

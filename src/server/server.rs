@@ -167,7 +167,8 @@ impl<H: Handler> Server<H> {
     ///
     /// Dropping the future drops the hook that runs, and nothing listens.
     pub async fn startup(&mut self) -> Result<(), ServeError> {
-        log::info!("Started server process [{}]", process::id());
+        self.shared
+            .say(format_args!("Started server process [{}]", process::id()));
         self.start_application().await?;
         match self.listen() {
             Ok(()) => Ok(()),
@@ -180,10 +181,17 @@ impl<H: Handler> Server<H> {
         }
     }
 
+    /// Keeps the lines about its start and its end to the debug level.
+    pub(crate) fn quiet(self) -> Self {
+        self.shared.is_quiet.set(true);
+        self
+    }
+
     /// Runs the lifespan's startup, if there is one.
     pub(crate) async fn start_application(&mut self) -> Result<(), ServeError> {
         if let Some(hooks) = &mut self.hooks {
-            log::info!("Waiting for application startup.");
+            self.shared
+                .say(format_args!("Waiting for application startup."));
             let limit = self.shared.config.startup_timeout;
             let started = timeout(limit, hooks.start()).await;
             match started.unwrap_or_else(|_| Err(format!("it took longer than {limit:?}").into())) {
@@ -194,7 +202,8 @@ impl<H: Handler> Server<H> {
                     return Err(ServeError::Startup(error));
                 }
             }
-            log::info!("Application startup complete.");
+            self.shared
+                .say(format_args!("Application startup complete."));
         }
         Ok(())
     }
@@ -211,7 +220,8 @@ impl<H: Handler> Server<H> {
             ""
         };
         for address in listeners.addresses() {
-            log::info!("tourbillon running on {address}{hint}");
+            self.shared
+                .say(format_args!("tourbillon running on {address}{hint}"));
         }
         self.listeners = Some(listeners);
         self.shared.counts.serving.set(true);
@@ -249,7 +259,7 @@ impl<H: Handler> Server<H> {
             match signals.poll_recv(cx) {
                 Poll::Pending => return,
                 Poll::Ready(Ok(signal)) => {
-                    log::info!("Received {}", signal.name());
+                    self.shared.say(format_args!("Received {}", signal.name()));
                     self.handle.stop();
                 }
                 Poll::Ready(Err(error)) => {

@@ -179,6 +179,8 @@ pub(super) struct Shared<H> {
     links: RefCell<Vec<OpenLink>>,
     /// What is open still is to end at once.
     pub(super) is_cut_off: Cell<bool>,
+    /// It is part of something else, and its start and end are nobody's news.
+    pub(super) is_quiet: Cell<bool>,
     date: Cell<Date>,
 }
 
@@ -215,11 +217,22 @@ impl<H> Shared<H> {
             watcher: RefCell::default(),
             links: RefCell::default(),
             is_cut_off: Cell::default(),
+            is_quiet: Cell::default(),
             date: Cell::new(Date {
                 text: http_date(0),
                 until: None,
             }),
         }
+    }
+
+    /// Says how far the server is.
+    pub(super) fn say(&self, line: fmt::Arguments<'_>) {
+        let level = if self.is_quiet.get() {
+            log::Level::Debug
+        } else {
+            log::Level::Info
+        };
+        log::log!(target: "tourbillon::server", level, "{line}");
     }
 
     /// The `date` field as of `now`.

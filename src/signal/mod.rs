@@ -15,6 +15,8 @@
 //! code while a listener lives are left alone.
 
 mod signals;
+mod dump_on_quit;
 
 pub use crate::sys::Signal;
+pub use dump_on_quit::{DumpOnQuit, dump_on_quit};
 pub use signals::{Signals, ctrl_c};
