@@ -4,7 +4,8 @@ use std::path::Path;
 use std::{env, fs};
 
 /// Each file, and how many places of it are changed.
-const FILES: [(&str, usize); 7] = [
+const FILES: [(&str, usize); 8] = [
+    ("watch/ring.rs", 1),
     ("queue/task_queue.rs", 2),
     ("sys/pending.rs", 2),
     ("blocking/job.rs", 1),
@@ -16,7 +17,11 @@ const FILES: [(&str, usize); 7] = [
 
 /// What std and loom both have. `Arc` stays std's: loom's does not hold a `dyn Fn`. And what loom
 /// cannot do: make an atomic before the program runs.
-const CHANGES: [(&str, &str); 6] = [
+const CHANGES: [(&str, &str); 7] = [
+    (
+        "use std::sync::atomic::{AtomicU64, Ordering, fence};",
+        "use loom::sync::atomic::{AtomicU64, Ordering, fence};",
+    ),
     (
         "use std::sync::atomic::{AtomicBool, Ordering};",
         "use loom::sync::atomic::{AtomicBool, Ordering};",
@@ -63,6 +68,7 @@ fn main() {
         fs::write(to, text).unwrap();
     }
     let rooms = [
+        ("event_ring", "watch/ring.rs"),
         ("task_queue", "queue/task_queue.rs"),
         ("pending", "sys/pending.rs"),
         ("blocking", "blocking/mod.rs"),

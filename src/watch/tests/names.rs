@@ -84,5 +84,5 @@ fn another_thread_reads_what_was_written() {
     for n in 1..=3_000 {
         book.intern(&n.to_string());
     }
-    assert_eq!(reader.join().unwrap(), 3_001);
+    assert_eq!(reader.join().expect("it does not panic"), 3_001);
 }

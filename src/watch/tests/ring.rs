@@ -84,7 +84,7 @@ fn readers_get_no_half_events_from_a_writer_that_never_waits() {
         is_over.store(true, Ordering::Relaxed);
         readers
             .into_iter()
-            .map(|reader| reader.join().unwrap())
+            .map(|reader| reader.join().expect("it does not panic"))
             .fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
     });
     let (events, lost) = ring.copy();
