@@ -164,9 +164,8 @@ fn add_points(trace: &mut Trace, recording: &Recording) {
         let at = event.at;
         let (name, cat, args) = match event.kind {
             EventKind::Lost { count } => {
-                let rest = format!(
-                    r#","s":"g","cat":"recorder","pid":1,"tid":{WATCHDOG},"args":{{"count":{count}}}"#
-                );
+                let args = format!(r#""args":{{"count":{count}}}"#);
+                let rest = format!(r#","s":"g","cat":"recorder","pid":1,"tid":{WATCHDOG},{args}"#);
                 trace.row(Class::Point, ("i", "LOST", at), &rest);
                 continue;
             }

@@ -67,9 +67,10 @@ fn fields(recording: &Recording, event: &Event) -> String {
             events,
             timers,
             callbacks,
-        } => format!(
-            r#","took":{took},"polls":{polls},"events":{events},"timers":{timers},"callbacks":{callbacks}"#
-        ),
+        } => {
+            let counts = format!(r#""timers":{timers},"callbacks":{callbacks}"#);
+            format!(r#","took":{took},"polls":{polls},"events":{events},{counts}"#)
+        }
         EventKind::Park {
             took,
             timeout_ms,
@@ -96,9 +97,8 @@ fn fields(recording: &Recording, event: &Event) -> String {
             ready,
         } => {
             let (result, wait) = (result.text(), wait.text());
-            format!(
-                r#","took":{took},"number":{number},"result":"{result}","wait":"{wait}","ready":{ready}"#
-            )
+            let ends = format!(r#""result":"{result}","wait":"{wait}""#);
+            format!(r#","took":{took},"number":{number},{ends},"ready":{ready}"#)
         }
         EventKind::Call {
             took,

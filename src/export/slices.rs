@@ -116,9 +116,8 @@ fn inner(lives: &Lives<'_>, event: &Event) -> Option<Slice> {
             ..
         } => {
             let (result, wait) = (result.text(), wait.text());
-            let args = format!(
-                r#""task":{task},"poll":{number},"result":"{result}","waits_for":"{wait}","ready":{ready}"#
-            );
+            let ends = format!(r#""result":"{result}","waits_for":"{wait}""#);
+            let args = format!(r#""task":{task},"poll":{number},{ends},"ready":{ready}"#);
             slice(event, lives.task_name(task, event.until()), "poll", args)
         }
         EventKind::Call {

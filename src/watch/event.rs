@@ -34,7 +34,7 @@ pub struct NameId(pub u32);
 /// use tourbillon::watch::{Event, EventKind};
 ///
 /// let fired = Event { at: 1_000_000, task: 7, kind: EventKind::TimerFire { late: 250 } };
-/// assert_eq!(fired.took(), 0);
+/// assert_eq!((fired.took(), fired.until()), (0, 1_000_000));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Event {

@@ -102,8 +102,8 @@ impl NameBook {
     }
 }
 
-/// A path that says nothing of whose machine it is: below the working directory it is relative
-/// already; of a crate of the registry it begins with the crate; else its last three parts are left.
+/// A path that says nothing of whose machine it is. Of this package's files it is relative already;
+/// of a crate of the registry it begins with the crate; else its last three parts are left.
 pub(crate) fn short_path(path: &str) -> &str {
     if let Some((_, rest)) = path.split_once("/registry/src/") {
         return rest.split_once('/').map_or(rest, |(_, rest)| rest);

@@ -132,7 +132,7 @@ impl Owner {
 /// ```
 /// use tourbillon::watch::Verdict;
 ///
-/// assert_eq!(Verdict::Cpu.text(), "on CPU");
+/// assert_eq!((Verdict::Cpu.name(), Verdict::Cpu.text()), ("cpu", "on CPU"));
 /// assert!(Verdict::Cpu.hint().contains("spawn_blocking"));
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -200,7 +200,7 @@ impl Verdict {
     pub fn hint(self) -> &'static str {
         match self {
             Self::Cpu => {
-                "tourbillon::spawn_blocking(f).await, or split it with tourbillon::yield_now().await"
+                "tourbillon::spawn_blocking(f).await, or split it by tourbillon::yield_now().await"
             }
             Self::Sleep => "tourbillon::sleep(duration).await",
             Self::Lock => {

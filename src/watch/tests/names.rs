@@ -1,3 +1,5 @@
+//! Texts by number.
+
 use std::panic::Location;
 use std::sync::Arc;
 use std::thread;

@@ -1,3 +1,5 @@
+//! Events as words, and back.
+
 use crate::watch::{EndReason, Event, EventKind, GateKind, IoKind, NameId, PollResult, WaitKind};
 
 /// Numbers from a seed, the edges more often than others.

@@ -1,3 +1,5 @@
+//! What a recording says of itself.
+
 use std::time::Duration;
 
 use crate::watch::{Event, EventKind, NameId, Recording, Stall};

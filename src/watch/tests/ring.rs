@@ -1,3 +1,5 @@
+//! The ring, with one thread and with three. What orders there can be is for `tests/loom`.
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 

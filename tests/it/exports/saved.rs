@@ -40,7 +40,8 @@ fn what_is_saved_is_what_is_opened() {
 
 #[test]
 fn keys_come_in_any_order_and_unknown_ones_are_passed_over() {
-    let text = r#" { "tourbillon" : 1 , "level":"full", "future":{"a":[1,-2.5e3,{"b":null}],"c":"\ud83d\ude00"},
+    let text = r#" { "tourbillon" : 1 , "level":"full",
+        "future":{"a":[1,-2.5e3,{"b":null}],"c":"\ud83d\ude00"},
         "until":7, "began":[5,6], "names":["","\u00e9\n"] } "#;
     let recording = Recording::open(text).unwrap();
     assert_eq!((recording.level, recording.until), (Level::Full, 7));

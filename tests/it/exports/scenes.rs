@@ -224,8 +224,8 @@ pub(super) fn offloaded() -> Recording {
     scene.done()
 }
 
-/// Every kind of event, with numbers from a seed, a few of them up to the largest; it makes no sense,
-/// and must do no harm.
+/// Every kind of event, with numbers from a seed, a few of them up to the largest; it makes no
+/// sense, and must do no harm.
 pub(super) fn anything(seed: u64, events: usize, largest: u64) -> Recording {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = move |below: u64| {
