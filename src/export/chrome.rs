@@ -245,7 +245,7 @@ fn add_requests(trace: &mut Trace, lives: &Lives<'_>) {
 
 fn add_tasks(trace: &mut Trace, lives: &Lives<'_>) {
     for (&number, task) in lives.tasks.iter().filter(|&(&number, _)| number != 0) {
-        let begin = task.spawned.unwrap_or(lives.begin);
+        let begin = task.spawned.unwrap_or(0).max(lives.begin);
         let (end, reason) = task
             .ended
             .map_or((lives.end, "alive"), |(at, reason)| (at, reason.text()));

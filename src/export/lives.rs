@@ -72,7 +72,14 @@ pub(super) struct Run {
 
 impl<'r> Lives<'r> {
     pub(super) fn of(recording: &'r Recording) -> Self {
-        let starts = recording.events.iter().map(|event| event.at);
+        // Spawns may be kept from long before the rest, for the sake of names.
+        let mut events = recording.events.iter();
+        let names =
+            |kind: &EventKind| matches!(kind, EventKind::Spawn { .. } | EventKind::Label { .. });
+        let all_name = events.all(|event| names(&event.kind));
+        let events = recording.events.iter();
+        let events = events.filter(|event| all_name || !names(&event.kind));
+        let starts = events.map(|event| event.at);
         let starts = starts.chain(recording.stalls.iter().map(|stall| stall.at));
         let mut lives = Lives {
             recording,

@@ -41,10 +41,10 @@
 //!   29 mark           a value                        b name, 0       30 lost  a count
 //! ```
 //!
-//! Words by number: result 0 pending, 1 ready, 2 panicked; reason 0 done, 1 aborted, 2 panicked; op
-//! 0 accept, 1 connect, 2 read, 3 write, 4 other; what 0 pause, 1 step, 2 go, 3 slow; wait 0 nothing,
-//! 1 timer, 2 readable, 3 writable, 4 job, 5 task, 6 channel, 7 lock, 8 notify, 9 yield, 10 foreign.
-//! Descriptors and `result` are signed. `level` is lean or full.
+//! Words by number: result 0 pending, 1 ready, 2 panicked; reason 0 done, 1 aborted, 2 panicked;
+//! op 0 accept, 1 connect, 2 read, 3 write, 4 other; what 0 pause, 1 step, 2 go, 3 slow; wait
+//! 0 nothing, 1 timer, 2 readable, 3 writable, 4 job, 5 task, 6 channel, 7 lock, 8 notify, 9 yield,
+//! 10 foreign. Descriptors and `result` are signed. `level` is lean or full.
 //!
 //! Whoever reads takes keys in any order, and passes over those it does not know. What it needs of
 //! memory is in proportion to the text.

@@ -6,7 +6,7 @@ use std::iter;
 
 use super::lives::{Lives, Request, culprit};
 use super::plain::{lasting, plain, short_function};
-use crate::watch::Recording;
+use crate::watch::{EventKind, Recording};
 
 const NAME: usize = 22;
 const TIME: usize = 13;
@@ -129,6 +129,11 @@ fn threads(text: &mut String, lives: &Lives<'_>, axis: &Axis, signs: &Signs) {
     let mut lane = Lane::new(axis);
     for poll in lives.tasks.values().flat_map(|task| &task.polls) {
         lane.add(poll.at, poll.until);
+    }
+    for event in &lives.recording.events {
+        if let EventKind::Call { .. } = event.kind {
+            lane.add(event.at, event.until());
+        }
     }
     row(text, "loop", &lane.drawn(signs.on_loop, signs.idle), "");
     let mut workers: BTreeMap<u16, Lane<'_>> = BTreeMap::new();

@@ -1,6 +1,10 @@
 //! Lanes in a terminal.
 
-use super::scenes::{Scene, anything, blocked, offloaded};
+use std::time::Duration;
+
+use tourbillon::watch::PollResult;
+
+use super::scenes::{MS, Scene, anything, blocked, offloaded};
 
 /// The cells of a lane, without its name and time.
 fn cells<'t>(text: &'t str, name: &str) -> Vec<&'t str> {
@@ -44,6 +48,23 @@ fn an_offloaded_job_is_in_the_lane_of_its_worker() {
     let request = count(&cells(&text, "1 GET /good-practice"), '%');
     assert!(worker > 50 && worker - request <= 1, "{text}");
     assert!(offloaded().timeline(100, false).contains("▒▒▒▒"));
+}
+
+/// A task that was spawned long ago keeps its name, and takes no room on the axis.
+#[test]
+fn the_axis_begins_with_what_is_shown() {
+    let mut scene = Scene::default();
+    scene.spawn(0, 7, "old");
+    scene.poll(7, 9, (9_000 * MS, 9_500 * MS), PollResult::Pending);
+    scene.park(9_500 * MS, 10_000 * MS);
+    let mut recording = scene.done();
+    recording.keep_last(Duration::from_secs(1));
+    let text = recording.timeline(100, true);
+    let on_loop = count(&cells(&text, "loop"), '#');
+    assert!(
+        (29..33).contains(&on_loop),
+        "half of 62 cells: {on_loop}\n{text}"
+    );
 }
 
 #[test]

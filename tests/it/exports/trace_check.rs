@@ -181,8 +181,17 @@ fn spans(rows: &[Value]) -> Vec<String> {
 
 /// A small trace with everything in it.
 fn good() -> Vec<Value> {
-    let x = |ts: f64, dur: f64| json!({"ph":"X","name":"x","cat":"c","ts":ts,"dur":dur,"pid":1,"tid":1});
-    let flow = |ph: &str, ts: f64| json!({"ph":ph,"name":"w","cat":"w","id":"0x1","ts":ts,"tid":1,"pid":1,"bp":"e"});
+    let x = |ts: f64, dur: f64| {
+        let mut row = json!({"ph":"X","name":"x","cat":"c","ts":ts,"pid":1,"tid":1});
+        row["dur"] = json!(dur);
+        row
+    };
+    let flow = |ph: &str, ts: f64| {
+        let mut row = json!({"ph":ph,"name":"w","cat":"w","ts":ts,"tid":1,"bp":"e"});
+        row["pid"] = json!(1);
+        row["id"] = json!("0x1");
+        row
+    };
     let span = |ph: &str, ts: f64| json!({"ph":ph,"name":"r","cat":"r","id":"0x1","ts":ts,"pid":2});
     vec![
         json!({"ph":"M","name":"thread_name","ts":0,"pid":1,"tid":1,"args":{"name":"loop"}}),
