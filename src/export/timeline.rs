@@ -108,9 +108,7 @@ fn head(axis: &Axis) -> String {
         };
         let gap = (NAME + 1 + cell).checked_sub(line.chars().count());
         // A time that is too long for its quarter takes the place of the next.
-        if let Some(gap) = gap
-            && cell + time.chars().count() <= axis.cells
-        {
+        if let Some(gap) = gap {
             line.extend(iter::repeat_n(' ', gap));
             line.push_str(&time);
         }

@@ -79,7 +79,7 @@ fn is_label(label: &str) -> bool {
     text.push_str(rest);
     let good = |c: char| c.is_alphanumeric() || " /.,_-()…\u{fffd}".contains(c);
     let words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
-    !text.is_empty()
+    (1..=60).contains(&text.chars().count())
         && text.chars().all(good)
         && !words
             .into_iter()

@@ -95,6 +95,7 @@ fn what_is_no_recording_is_refused() {
         r#""events":[[0,0,0,0,0,0,0,0]]"#,
         r#""events":[[0,0,4294967296,0,0,0,0,0]]"#,
         r#""events":[[0,0,0,0]]"#,
+        r#""events":[[4294967296,0,134217728,0,0,0,0,0]]"#,
         r#""events":[[0,0,134217728,0,0,1,0,0]]"#,
         r#""stalls":[{"verdict":"guilty"}]"#,
         r#""stalls":[{"stack":[[]]}]"#,

@@ -155,10 +155,10 @@ pub(super) fn blocked(clients_tell: bool) -> Recording {
     scene.poll(88, 2, (150 * MS, 1_150 * MS), PollResult::Pending);
     scene.begin(150 * MS + 10_000, 88, 1, "GET /bad-practice");
     scene.end(1_150 * MS - 10_000, 88, 1);
-    scene
-        .0
-        .stalls
-        .push(stall(88, 150 * MS, "blocked::heavy_sync_operation"));
+    // The watchdog's times are not as exact as the poll's.
+    let mut stuck = stall(88, 149 * MS, "blocked::heavy_sync_operation");
+    stuck.took = Some(1_002 * MS);
+    scene.0.stalls.push(stuck);
     for n in 0..10 {
         scene.light(1_152 * MS + u64::from(n) * MS, 2 + n);
         if clients_tell {
@@ -179,7 +179,7 @@ pub(super) fn offloaded() -> Recording {
     scene.spawn(0, 88, "connection");
     scene.park(MS, 150 * MS);
     scene.turn(150 * MS, 151 * MS);
-    scene.poll(88, 1, (150 * MS, 151 * MS), PollResult::Pending);
+    scene.poll(88, 1, (150 * MS, 150 * MS + 100_000), PollResult::Pending);
     scene.begin(150 * MS + 10_000, 88, 1, "GET /good-practice");
     let (name, place) = (
         scene.name("app::heavy_sync_operation"),
