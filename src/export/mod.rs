@@ -33,5 +33,9 @@ mod timeline;
 mod jsonl;
 mod saved;
 
+
 pub(crate) use json::quoted;
+#[cfg(test)]
+mod tests;
+
 pub use mermaid::MermaidOptions;

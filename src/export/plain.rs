@@ -45,7 +45,7 @@ pub(super) fn short_function(path: &str) -> String {
         digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
     };
     let end = parts.len() - usize::from(parts.len() > 1 && parts.last().is_some_and(hash));
-    let named = |part: &&str| !part.starts_with('{');
+    let named = |part: &&str| !part.starts_with(['{', '<']);
     let from = parts[..end].iter().rposition(named);
     parts[from.unwrap_or_default()..end].join("::")
 }

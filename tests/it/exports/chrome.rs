@@ -71,6 +71,40 @@ fn a_job_goes_from_the_loop_to_its_worker_and_back() {
 }
 
 #[test]
+fn workers_that_are_busy_at_once_are_counted() {
+    let mut scene = Scene::default();
+    for (job, worker, at) in [(1, 1, 5 * MS), (2, 2, 2 * MS)] {
+        let kind = EventKind::JobRun {
+            job,
+            took: 4 * MS,
+            waited_us: 0,
+            worker,
+        };
+        scene.add(at, 7, kind);
+    }
+    let rows = rows(&scene.done());
+    let busy = rows.iter().filter(|row| row["name"] == "workers busy");
+    let busy: Vec<i64> = busy
+        .map(|row| row["args"]["count"].as_i64().unwrap())
+        .collect();
+    assert_eq!(busy, [1, 2, 1, 0]);
+}
+
+/// A connection is called by its request, from when that is known.
+#[test]
+fn a_poll_has_the_name_that_its_task_had_then() {
+    let mut scene = Scene::default();
+    scene.spawn(0, 7, "connection");
+    scene.poll(7, 1, (MS, 2 * MS), PollResult::Pending);
+    let name = scene.name("GET /a");
+    scene.add(4 * MS, 7, EventKind::Label { name });
+    scene.poll(7, 2, (3 * MS, 5 * MS), PollResult::Pending);
+    let rows = rows(&scene.done());
+    assert_eq!(find(&rows, "X", "connection")["args"]["poll"], 1);
+    assert_eq!(find(&rows, "X", "GET /a")["args"]["poll"], 2);
+}
+
+#[test]
 fn times_are_exact_to_the_nanosecond() {
     let mut scene = Scene::default();
     let at = 9_876_543_210_987_654_321;

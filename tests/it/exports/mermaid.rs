@@ -366,6 +366,14 @@ fn a_long_recording_is_a_short_diagram() {
             ..MermaidOptions::default()
         };
         let text = draw("long", &recording, &options);
+        let count = |wanted: &str| arrows(&text).iter().filter(|head| **head == wanted).count();
+        if most >= 40 {
+            assert_eq!(
+                count("C->>EL"),
+                count("EL-->>C"),
+                "each is told whole: {text}"
+            );
+        }
         let arrows = arrows(&text).len();
         assert!(
             (least..=most.clamp(2, 200)).contains(&arrows),
