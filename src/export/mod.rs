@@ -33,9 +33,8 @@ mod timeline;
 mod jsonl;
 mod saved;
 
-
-pub(crate) use json::quoted;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use json::quoted;
 pub use mermaid::MermaidOptions;

@@ -12,6 +12,7 @@ use std::panic::Location;
 use slab::Slab;
 
 use crate::time::TimerKey;
+use crate::watch::Completed;
 
 /// A closure that the loop calls once, and where it was handed in.
 pub(super) struct Callback {
@@ -28,20 +29,12 @@ pub(super) enum CallbackKind {
     Completion(Completed),
 }
 
-/// Which job has ended, and when by the board of those who watch; zero if
-/// nobody does, or if it never ran.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Completed {
-    pub(super) job: u32,
-    pub(super) at: u64,
-}
-
 impl CallbackKind {
     /// The job whose end it tells, as those who watch want it.
-    pub(super) fn completed(self) -> Option<(u32, u64)> {
+    pub(super) fn completed(self) -> Option<Completed> {
         match self {
             CallbackKind::Plain => None,
-            CallbackKind::Completion(Completed { job, at }) => Some((job, at)),
+            CallbackKind::Completion(completed) => Some(completed),
         }
     }
 }

@@ -14,13 +14,13 @@ use std::task::{Context, Poll};
 
 use slab::Slab;
 
-use super::callbacks::{Callback, CallbackKind, Completed};
+use super::callbacks::{Callback, CallbackKind};
 use super::current::{current, try_current};
 use super::parts::{Parts, count};
 use super::turn::log_panic;
 use crate::blocking::{self, JobKey, JobPlace, Lane, Ran, Refused};
 use crate::executor::{JoinCell, JoinError};
-use crate::watch::{WaitKind, Writer, waits_for};
+use crate::watch::{Handed, WaitKind, Writer, waits_for};
 
 /// How a job left the pool.
 pub(super) enum JobEnd {
@@ -35,7 +35,7 @@ struct Waiting {
     generation: u32,
     place: &'static Location<'static>,
     /// When it was handed in, by the board of those who watch.
-    submitted: u64,
+    handed: Handed,
     end: Box<dyn FnOnce(JobEnd)>,
 }
 
@@ -50,7 +50,7 @@ impl Jobs {
     fn insert(
         &mut self,
         place: &'static Location<'static>,
-        submitted: u64,
+        handed: Handed,
         end: Box<dyn FnOnce(JobEnd)>,
     ) -> JobKey {
         self.generation = self.generation.wrapping_add(1);
@@ -58,7 +58,7 @@ impl Jobs {
         let index = self.waiting.insert(Waiting {
             generation,
             place,
-            submitted,
+            handed,
             end,
         });
         JobKey(u64::from(generation) << 32 | index as u64)
@@ -191,11 +191,8 @@ impl Parts {
                 JobEnd::Refused(why) => Err(JoinError::refused(why)),
             });
         };
-        let submitted = self.watch().map_or(0, Writer::now);
-        let key = self
-            .jobs
-            .borrow_mut()
-            .insert(place, submitted, Box::new(end));
+        let handed = self.watch().map(Writer::hand_in).unwrap_or_default();
+        let key = self.jobs.borrow_mut().insert(place, handed, Box::new(end));
         if let Some(watch) = self.watch() {
             watch.job_submitted(
                 key.number(),
@@ -236,24 +233,20 @@ impl Parts {
     pub(super) fn file_end(&self, key: JobKey, how: JobEnd) {
         let waiting = self.jobs.borrow_mut().remove(key);
         if let Some(Waiting {
-            place,
-            end,
-            submitted,
-            ..
+            place, end, handed, ..
         }) = waiting
         {
-            let at = self.watch().map_or(0, |watch| match how {
-                JobEnd::Ran(Some(ran)) => {
-                    watch.job_ran(key.number(), submitted, ran.worker, ran.began, ran.took)
-                }
-                JobEnd::Ran(None) => 0,
-                JobEnd::Cancelled | JobEnd::Refused(_) => watch.job_cancelled(key.number()),
-            });
             let job = key.number();
+            let completed = self.watch().map(|watch| match how {
+                JobEnd::Ran(Some(ran)) => {
+                    watch.job_ran(job, handed, ran.worker, ran.began, ran.took)
+                }
+                _ => watch.job_cancelled(job, handed),
+            });
             self.push_callback(Callback {
                 call: Box::new(move || end(how)),
                 place,
-                kind: CallbackKind::Completion(Completed { job, at }),
+                kind: CallbackKind::Completion(completed.unwrap_or_default()),
             });
         }
     }

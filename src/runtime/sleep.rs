@@ -112,6 +112,8 @@ pub struct Sleep {
     /// What the wheel was told, and the deadline it was told: never later
     /// than `deadline`, or the wheel would be too late.
     timer: Option<(TimerKey, Option<Instant>)>,
+    /// The tick of that, for those who ask what is waited for.
+    filed_tick: u32,
 }
 
 impl Sleep {
@@ -120,6 +122,7 @@ impl Sleep {
             parts,
             deadline,
             timer: None,
+            filed_tick: 0,
         }
     }
 
@@ -150,6 +153,7 @@ impl Sleep {
             let tick = self.tick();
             self.parts.move_timer(key, tick);
             self.timer = Some((key, deadline));
+            self.filed_tick = tick as u32;
         }
     }
 
@@ -188,7 +192,7 @@ impl Future for Sleep {
             && let Some(Due::Wake(waker)) = self.parts.wheel.borrow_mut().get_mut(key)
             && waker.will_wake(cx.waker())
         {
-            waits_for(WaitKind::Timer, self.tick() as u32);
+            waits_for(WaitKind::Timer, self.filed_tick);
             return Poll::Pending;
         }
         // Not filed yet, fired at a deadline that has been moved since, or
@@ -196,9 +200,11 @@ impl Future for Sleep {
         // or dropped: the wheel is not borrowed then.
         let due = Due::Wake(cx.waker().clone());
         self.cancel();
-        let key = self.parts.insert_timer(self.tick(), due);
+        let tick = self.tick();
+        let key = self.parts.insert_timer(tick, due);
         self.timer = Some((key, self.deadline));
-        waits_for(WaitKind::Timer, self.tick() as u32);
+        self.filed_tick = tick as u32;
+        waits_for(WaitKind::Timer, self.filed_tick);
         Poll::Pending
     }
 }

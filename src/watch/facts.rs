@@ -111,6 +111,22 @@ impl Writer {
     }
 }
 
+/// When a job was handed in, and by which task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Handed {
+    pub(crate) at: u64,
+    pub(crate) task: u32,
+}
+
+/// Which job has ended, whose it was, and when its work was done; at zero if it
+/// never ran, or if nobody watches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Completed {
+    pub(crate) job: u32,
+    pub(crate) task: u32,
+    pub(crate) at: u64,
+}
+
 /// Descriptors, jobs and requests.
 impl Writer {
     pub(crate) fn fd_added(&self, key: u32, fd: i32, what: &'static str) {
@@ -179,37 +195,48 @@ impl Writer {
     }
 
     /// A job never ran.
-    pub(crate) fn job_cancelled(&self, job: u32) -> u64 {
+    pub(crate) fn job_cancelled(&self, job: u32, handed: Handed) -> Completed {
         self.board.queues.jobs_done.fetch_add(1, Relaxed);
-        self.now_happens(EventKind::JobCancel { job });
-        0
+        self.push(self.last.get(), handed.task, EventKind::JobCancel { job });
+        Completed {
+            job,
+            task: handed.task,
+            at: 0,
+        }
     }
 
-    /// A job has run; gives the time of its end.
+    /// A job has run, on this worker.
     pub(crate) fn job_ran(
         &self,
         job: u32,
-        submitted: u64,
+        handed: Handed,
         worker: u16,
         began: Instant,
         took: Duration,
-    ) -> u64 {
+    ) -> Completed {
         self.board.queues.jobs_done.fetch_add(1, Relaxed);
         let at = began.saturating_duration_since(self.board.began).as_nanos() as u64;
         let took = took.as_nanos() as u64;
-        let waited_us = (at.saturating_sub(submitted) / 1000).min(u64::from(u32::MAX)) as u32;
+        let waited_us = (at.saturating_sub(handed.at) / 1000).min(u64::from(u32::MAX)) as u32;
         let kind = EventKind::JobRun {
             job,
             took,
             waited_us,
             worker,
         };
-        self.push(at, 0, kind);
-        at + took
+        self.push(at, handed.task, kind);
+        Completed {
+            job,
+            task: handed.task,
+            at: at + took,
+        }
     }
 
-    /// The time now, on the board.
-    pub(crate) fn now(&self) -> u64 {
-        self.board.now()
+    /// Now, and who runs: for a job that is handed in.
+    pub(crate) fn hand_in(&self) -> Handed {
+        Handed {
+            at: self.board.now(),
+            task: self.running.get(),
+        }
     }
 }

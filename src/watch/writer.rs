@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use super::board::{Board, note};
 use super::event::{EndReason, Event, EventKind, GateKind, NameId, PollResult};
+use super::facts::Completed;
 use super::names::NameBook;
 use super::pulse::{Phase, Runs};
 use super::recording::Level;
@@ -323,7 +324,7 @@ impl Writer {
     pub(crate) fn call_ends(
         &self,
         place: &'static Location<'static>,
-        completed: Option<(u32, u64)>,
+        completed: Option<Completed>,
     ) {
         let began = self.last.get();
         if self.board.pulse.end() {
@@ -338,11 +339,11 @@ impl Writer {
             is_completion: completed.is_some(),
         };
         self.push(began, 0, kind);
-        if let Some((job, at)) = completed
+        if let Some(Completed { job, task, at }) = completed
             && at > 0
         {
             let waited = began.saturating_sub(at);
-            self.push(began, 0, EventKind::JobCallback { job, waited });
+            self.push(began, task, EventKind::JobCallback { job, waited });
         }
     }
 
