@@ -47,6 +47,7 @@ mod process;
 mod fork;
 mod stack_sample;
 mod sample_signal;
+mod sample_chain;
 mod registers;
 mod unwind;
 mod thread_state;
@@ -79,7 +80,7 @@ pub(crate) use socket::{
 };
 pub use socket::{Keepalive, ListenOptions};
 pub(crate) use stack_sample::{
-    PulseCells, SAMPLE_SIGNAL, Sampler, SelfTest, StackSample, StackTarget, Unwound,
+    PulseCells, SAMPLE_SIGNAL, Sampler, StackSample, StackTarget, Unwound,
 };
 pub(crate) use stderr::write_stderr;
 pub(crate) use thread_state::{RunState, Syscall, ThreadId, WaitsFor, is_traced};

@@ -18,18 +18,18 @@
 //! **Why the thread lives.** A target belongs to the thread it was made on, and cannot be sent
 //! away. Dropping it takes the lock that a sampler holds for as long as it samples.
 
-use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
+use std::sync::atomic::Ordering;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize};
-use std::sync::atomic::{Ordering, compiler_fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use libc::{c_int, c_void, siginfo_t};
 
 use super::registers::{Registers, own_stack};
+use super::sample_chain::{SelfTest, call_chain, chain_found};
 use super::sample_signal::{install, pass_on, uninstall};
 use super::signal::errno_location;
 use super::thread_state::ThreadId;
@@ -142,37 +142,6 @@ pub(crate) struct StackSample {
     pub(crate) is_stale: bool,
 }
 
-/// What the test at the start has shown.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct SelfTest {
-    /// The signal came.
-    pub(crate) answers: bool,
-    /// Of a chain of three calls, how many each walk has found; and all its frames.
-    pub(crate) framed: (usize, usize),
-    pub(crate) unwound: (usize, usize),
-    /// Why the unwinder is not used.
-    pub(crate) refusal: Option<&'static str>,
-}
-
-impl fmt::Display for SelfTest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.answers {
-            return f.write_str("no stacks: the signal does not come through");
-        }
-        let framed = self.framed.1;
-        match self.refusal {
-            None => {
-                let all = self.unwound.1;
-                write!(
-                    f,
-                    "stacks by unwinder (frame pointers: {framed} of {all} frames)"
-                )
-            }
-            Some(why) => write!(f, "stacks by frame pointers: {framed} frames ({why})"),
-        }
-    }
-}
-
 /// The thread it was made on, as one whose stack can be sampled. It stays on that thread.
 pub(crate) struct StackTarget {
     sampler: Sampler,
@@ -240,12 +209,14 @@ impl StackTarget {
 
     fn test_itself(&mut self) {
         let row = &ROWS[self.sampler.row];
-        ASKING.set(self.sampler.row);
         let seq = row.current_seq();
         if !row.ask(seq) {
             return;
         }
-        chain_outer(1);
+        let owner = row.lock();
+        let (thread, signal) = (owner.thread, owner.signal);
+        drop(owner);
+        call_chain(move || thread.is_some_and(|thread| thread.signal(signal)));
         // A signal to oneself comes before kill returns, if it comes.
         if row.withdraw() != DONE {
             return;
@@ -511,49 +482,4 @@ extern "C" fn on_sample(number: c_int, info: *mut siginfo_t, context: *mut c_voi
     }
     // SAFETY: as above. The interrupted code may be about to look at the errno of its own call.
     unsafe { *errno_location() = saved };
-}
-
-thread_local! {
-    /// The row whose test runs on this thread.
-    static ASKING: Cell<usize> = const { Cell::new(0) };
-}
-
-// The chain of three calls that the test has to find. Each does something of its own, so that no
-// linker folds them into one, and something after the call, so that none is a jump.
-
-#[inline(never)]
-extern "C" fn chain_outer(depth: u32) -> u32 {
-    std::hint::black_box(chain_middle(std::hint::black_box(depth + 1)) ^ 1)
-}
-
-#[inline(never)]
-extern "C" fn chain_middle(depth: u32) -> u32 {
-    std::hint::black_box(chain_inner(std::hint::black_box(depth + 2)) + 3)
-}
-
-#[inline(never)]
-extern "C" fn chain_inner(depth: u32) -> u32 {
-    let owner = ROWS[ASKING.get()].lock();
-    let (thread, signal) = (owner.thread, owner.signal);
-    drop(owner);
-    let sent = thread.is_some_and(|thread| thread.signal(signal));
-    compiler_fence(Ordering::SeqCst);
-    std::hint::black_box(depth * 5 + u32::from(sent))
-}
-
-/// How many of the three are among these addresses.
-fn chain_found(pcs: &[usize]) -> usize {
-    /// None of them is longer.
-    const BYTES_MAX: usize = 2048;
-    let starts = [
-        chain_outer as extern "C" fn(u32) -> u32 as usize,
-        chain_middle as extern "C" fn(u32) -> u32 as usize,
-        chain_inner as extern "C" fn(u32) -> u32 as usize,
-    ];
-    let holder = |pc: usize| {
-        let before = starts.into_iter().filter(|&start| start < pc);
-        before.max().filter(|start| pc - start < BYTES_MAX)
-    };
-    let found = |start: &&usize| pcs.iter().any(|&pc| holder(pc) == Some(**start));
-    starts.iter().filter(found).count()
 }

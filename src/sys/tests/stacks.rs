@@ -170,23 +170,28 @@ fn a_thread_that_has_gone_is_not_signalled() {
 fn targets_come_and_go_while_they_are_sampled() {
     alone(|| {
         let (sender, receiver) = mpsc::channel();
+        let samples = Arc::new(AtomicU32::new(0));
+        let its_samples = Arc::clone(&samples);
         let other = thread::spawn(move || {
-            let mut samples = 0;
             while let Ok(sampler) = receiver.recv() {
                 let sampler: Sampler = sampler;
                 while sampler.sample(0, Duration::from_millis(20)).is_some() {
-                    samples += 1;
+                    its_samples.fetch_add(1, Ordering::SeqCst);
                 }
             }
-            samples
         });
-        for _ in 0..200 {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let mut targets = 0;
+        while targets < 200 || samples.load(Ordering::SeqCst) < 50 {
+            assert!(Instant::now() < deadline, "it is never sampled");
             let target = StackTarget::here(Arc::new(Cells::default()), SAMPLE_SIGNAL).unwrap();
             sender.send(target.sampler()).unwrap();
-            burn_a_while();
+            // From none to some dozen samples long.
+            (0..targets % 40).for_each(|_| burn_a_while());
+            targets += 1;
         }
         drop(sender);
-        assert!(other.join().unwrap() > 0);
+        other.join().unwrap();
     });
 }
 

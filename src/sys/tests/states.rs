@@ -82,7 +82,7 @@ fn connections_that_nobody_accepts_are_counted() {
     clients[1].write_all(b"x").unwrap();
     let both = eventually(|| (readable_now(&fds).len() == 2).then_some(()));
     assert!(both.is_some());
-    assert_eq!(readable_now(&[]), []);
+    assert!(readable_now(&[]).is_empty());
 }
 
 #[test]

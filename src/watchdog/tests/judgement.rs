@@ -1,1 +1,446 @@
-//! x
+//! Who is blamed and who is not, by a loop and a clock that are made up.
+
+use std::os::fd::RawFd;
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::sys::ThreadId;
+use crate::watchdog::findings::Findings;
+use crate::watchdog::report::{Stage, StallReport};
+use crate::watchdog::rounds::Look;
+use crate::watchdog::thread::{Guard, Means};
+use crate::watchdog::watched::{Beat, Culprit, Doing, Waiting, Watched};
+use crate::watchdog::{Found, Watchdog};
+
+const MS: u64 = 1_000_000;
+const LIMIT: u64 = 100 * MS;
+const NAP: u64 = 25 * MS;
+
+/// A loop that does what it is told.
+struct Pretended {
+    now: AtomicU64,
+    beat: Mutex<Beat>,
+    marked: AtomicU64,
+    took: AtomicU64,
+}
+
+impl Watched for Pretended {
+    fn beat(&self) -> Beat {
+        *self.beat.lock().unwrap()
+    }
+
+    fn culprit(&self) -> Culprit {
+        let seq = self.beat().seq;
+        Culprit {
+            task: (seq / 2) as u32 + 2,
+            label: format!("task at {seq}"),
+            place: "src/a.rs:7".to_owned(),
+            poll: 3,
+        }
+    }
+
+    fn waiting(&self) -> Waiting {
+        Waiting {
+            ready: 2,
+            ..Waiting::default()
+        }
+    }
+
+    fn fds(&self) -> Vec<RawFd> {
+        Vec::new()
+    }
+
+    fn mark_stuck(&self, seq: u64) {
+        self.marked.store(seq, SeqCst);
+    }
+
+    fn took(&self, seq: u64) -> Option<u64> {
+        assert_eq!(seq, self.marked.load(SeqCst));
+        Some(self.took.load(SeqCst)).filter(|&took| took > 0)
+    }
+
+    fn now(&self) -> u64 {
+        self.now.load(SeqCst)
+    }
+}
+
+/// It, its watchdog, and all that was said.
+struct Scene {
+    board: Arc<Pretended>,
+    guard: Guard,
+    findings: Arc<Findings>,
+    said: Arc<Mutex<String>>,
+    told: Arc<Mutex<Vec<StallReport>>>,
+}
+
+impl Scene {
+    fn new() -> Self {
+        Self::with(Watchdog::new())
+    }
+
+    fn with(config: Watchdog) -> Self {
+        let beat = Mutex::new(Beat {
+            seq: 0,
+            turn: 1,
+            doing: Doing::Parked,
+        });
+        let board = Arc::new(Pretended {
+            now: AtomicU64::new(1_000 * MS),
+            beat,
+            marked: AtomicU64::new(0),
+            took: AtomicU64::new(0),
+        });
+        let said = Arc::new(Mutex::new(String::new()));
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let (its_said, its_told) = (Arc::clone(&said), Arc::clone(&told));
+        let config = config
+            .say_to(move |text| its_said.lock().unwrap().push_str(text))
+            .on_stall(move |report| its_told.lock().unwrap().push(report.clone()));
+        let means = Means {
+            thread: ThreadId::here(),
+            sampler: None,
+            how: "no stacks: it is made up".to_owned(),
+        };
+        let findings = Arc::new(Findings::default());
+        let watched = Arc::clone(&board) as Arc<dyn Watched>;
+        let mut guard = Guard::new(&config, watched, means, Arc::clone(&findings));
+        guard.rest();
+        Self {
+            board,
+            guard,
+            findings,
+            said,
+            told,
+        }
+    }
+
+    /// The loop does this from now on.
+    fn does(&self, doing: Doing, seq: u64, turn: u64) {
+        *self.board.beat.lock().unwrap() = Beat { seq, turn, doing };
+    }
+
+    /// The watchdog sleeps for so long, then looks.
+    fn after(&mut self, nanoseconds: u64) -> Look {
+        self.board.now.fetch_add(nanoseconds, SeqCst);
+        let look = self.guard.look();
+        self.guard.rest();
+        look
+    }
+
+    /// Looks for as long as that, a nap apart.
+    fn pass(&mut self, nanoseconds: u64) {
+        for _ in 0..nanoseconds / NAP {
+            self.after(NAP);
+        }
+    }
+
+    fn said(&self) -> String {
+        std::mem::take(&mut *self.said.lock().unwrap())
+    }
+
+    fn stages(&self) -> Vec<(Stage, u64)> {
+        let told = self.told.lock().unwrap();
+        let each = |report: &StallReport| (report.stage, report.elapsed.as_millis() as u64);
+        told.iter().map(each).collect()
+    }
+
+    fn found(&self) -> Found {
+        self.findings.copy()
+    }
+}
+
+#[test]
+fn nobody_is_blamed_while_no_user_code_runs() {
+    let mut scene = Scene::new();
+    let idle = [
+        (Doing::Parked, 10),
+        // An odd number was left behind: a turn that panicked, a fork.
+        (Doing::Parked, 11),
+        (Doing::Held, 11),
+        (Doing::Turning, 12),
+    ];
+    for (doing, seq) in idle {
+        scene.does(doing, seq, 1);
+        scene.pass(10_000 * MS);
+        assert_eq!(scene.said(), "", "{doing:?} at {seq}");
+    }
+    let found = scene.found();
+    assert!(found.stalls.is_empty() && found.gaps.is_empty() && found.slow_turns == 0);
+}
+
+#[test]
+fn a_stall_is_told_at_the_limit_at_twice_at_four_times_and_when_it_is_over() {
+    let mut scene = Scene::new();
+    scene.does(Doing::Turning, 7, 1);
+    scene.after(NAP);
+    scene.pass(LIMIT - NAP);
+    assert_eq!(scene.said(), "", "not before its time");
+    scene.after(NAP);
+    assert_eq!(scene.stages(), [(Stage::Began, 100)]);
+    let text = scene.said();
+    assert!(text.starts_with("tourbillon: loop stuck for 100 ms and counting (limit 100 ms)"));
+    assert!(text.contains("#5 \"task at 7\", poll 3"), "{text}");
+    assert!(text.contains("spawned at src/a.rs:7\n"), "{text}");
+    assert!(
+        text.contains("  stack    none: no stacks: it is made up\n"),
+        "{text}"
+    );
+    assert!(text.contains("  waiting  2 ready tasks\n"), "{text}");
+    assert_eq!(
+        scene.board.marked.load(SeqCst),
+        7,
+        "the loop was asked to measure it"
+    );
+    assert!(scene.found().current.is_some());
+    scene.pass(1_500 * MS);
+    scene.board.took.store(1_633 * MS, SeqCst);
+    scene.does(Doing::Parked, 8, 1);
+    scene.after(NAP);
+    let lasts = [200, 400, 800, 1600].map(|ms| (Stage::Lasts, ms));
+    let mut expected = vec![(Stage::Began, 100)];
+    expected.extend(lasts);
+    expected.push((Stage::Over, 1633));
+    assert_eq!(scene.stages(), expected);
+    let lines = scene.said();
+    assert_eq!(
+        lines.matches("tourbillon: loop still stuck after").count(),
+        4
+    );
+    assert!(
+        lines.contains("tourbillon: loop free again after 1633 ms"),
+        "{lines}"
+    );
+    let found = scene.found();
+    assert!(found.current.is_none());
+    assert_eq!(found.stalls.len(), 1);
+    assert_eq!(found.stalls[0].took, Some(1633 * MS));
+    assert!(found.stalls[0].report.contains("free again"));
+}
+
+#[test]
+fn a_process_that_stood_still_blames_nobody() {
+    let mut scene = Scene::new();
+    scene.does(Doing::Turning, 7, 1);
+    scene.after(NAP);
+    // SIGSTOP, two seconds.
+    let look = scene.after(2_000 * MS);
+    assert!(look.gap.is_some() && look.stuck.is_none());
+    scene.pass(LIMIT - NAP);
+    assert_eq!(scene.said(), "", "it begins anew");
+    scene.after(NAP);
+    assert_eq!(
+        scene.stages(),
+        [(Stage::Began, 100)],
+        "and is stuck after all"
+    );
+    // In the middle of a stall: the time does not count.
+    scene.after(5_000 * MS);
+    scene.pass(LIMIT);
+    scene.does(Doing::Turning, 9, 1);
+    scene.after(NAP);
+    let ends = scene.stages();
+    assert_eq!(ends.last().unwrap().0, Stage::Over);
+    assert!(ends.last().unwrap().1 < 400, "{ends:?}");
+    let gaps = scene.found().gaps;
+    let lengths: Vec<u64> = gaps.iter().map(|(from, to)| (to - from) / MS).collect();
+    assert_eq!(lengths, [2000, 5000]);
+}
+
+#[test]
+fn a_turn_of_many_short_polls_is_told_once() {
+    let mut scene = Scene::new();
+    for step in 0..40 {
+        scene.does(Doing::Turning, 101 + 2 * step, 5);
+        scene.after(NAP);
+    }
+    assert!(scene.stages().is_empty());
+    let said = scene.said();
+    let expected = "tourbillon: slow turn: turn 5 has lasted 100 ms (limit 100 ms), \
+                    4 polls and calls ended in it, none too long alone\n";
+    assert_eq!(said, expected);
+    assert_eq!(scene.found().slow_turns, 1);
+    // Time in the kernel is not the turn's.
+    for step in 0..40 {
+        let doing = [Doing::Turning, Doing::Parked][step % 2];
+        scene.does(doing, 1001 + 2 * step as u64, 6);
+        scene.after(NAP);
+    }
+    assert_eq!(scene.said(), "");
+}
+
+#[test]
+fn five_stalls_a_minute_are_written_and_the_program_hears_of_all() {
+    let mut scene = Scene::new();
+    let mut seq = 1;
+    let mut stall = |scene: &mut Scene| {
+        seq += 2;
+        scene.does(Doing::Turning, seq, seq);
+        scene.pass(LIMIT + 2 * NAP);
+        scene.does(Doing::Parked, seq + 1, seq);
+        scene.after(NAP);
+    };
+    for _ in 0..12 {
+        stall(&mut scene);
+    }
+    let said = scene.said();
+    assert_eq!(said.matches("and counting").count(), 5, "{said}");
+    assert_eq!(
+        said.matches("free again").count(),
+        5,
+        "and no more of those"
+    );
+    assert_eq!(scene.stages().len(), 24);
+    assert_eq!(scene.found().stalls.len(), 12);
+    scene.does(Doing::Parked, 0, 0);
+    scene.pass(60_000 * MS);
+    stall(&mut scene);
+    let said = scene.said();
+    assert!(
+        said.starts_with("tourbillon: 7 more stalls were not reported\n"),
+        "{said}"
+    );
+    stall(&mut scene);
+    assert!(scene.said().starts_with("tourbillon: loop stuck"));
+}
+
+#[test]
+fn a_program_that_panics_at_the_news_is_told_the_next() {
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    let mut scene = Scene::new();
+    let config = Watchdog::new().say_to(|_| ()).on_stall(|_| {
+        CALLS.fetch_add(1, SeqCst);
+        std::panic::resume_unwind(Box::new("a panic that is meant"));
+    });
+    let means = Means {
+        thread: ThreadId::here(),
+        sampler: None,
+        how: String::new(),
+    };
+    let watched = Arc::clone(&scene.board) as Arc<dyn Watched>;
+    scene.guard = Guard::new(&config, watched, means, Arc::clone(&scene.findings));
+    scene.guard.rest();
+    scene.does(Doing::Turning, 7, 1);
+    scene.pass(LIMIT * 3);
+    assert_eq!(CALLS.load(SeqCst), 2);
+}
+
+#[test]
+fn machines_get_one_line_a_report() {
+    let mut scene = Scene::with(Watchdog::new().json(true));
+    scene.does(Doing::Turning, 7, 1);
+    scene.pass(2 * LIMIT + NAP);
+    scene.does(Doing::Parked, 8, 1);
+    scene.after(NAP);
+    let said = scene.said();
+    let kinds: Vec<&str> = said
+        .lines()
+        .map(|line| {
+            assert!(line.ends_with('}'), "{line}");
+            line.split('"').nth(3).unwrap()
+        })
+        .collect();
+    assert_eq!(kinds, ["stall", "still", "free"]);
+}
+
+/// Seeds to try: some, or `TOURBILLON_SEEDS`.
+fn seeds() -> u64 {
+    let seeds = std::env::var("TOURBILLON_SEEDS");
+    seeds.ok().and_then(|text| text.parse().ok()).unwrap_or(100)
+}
+
+/// A loop that runs polls of any length, and a watchdog that wakes when it can.
+#[test]
+fn whoever_is_long_enough_is_told_and_nobody_else() {
+    for seed in 1..=seeds() {
+        let mut random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut draw = move |below: u64| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            random % below
+        };
+        let mut scene = Scene::with(Watchdog::new().reports_per_minute(1_000_000));
+        // Until when what runs now runs, and its number.
+        let (mut seq, mut ends, mut began) = (0_u64, 0_u64, 0_u64);
+        let mut long = Vec::new();
+        let mut short = Vec::new();
+        for _ in 0..2_000 {
+            let now = scene.board.now.load(SeqCst);
+            while ends <= now {
+                let took = ends.saturating_sub(began);
+                if seq % 2 == 1 && took > 0 {
+                    // Seen a nap late, and told at a look: up to two late ones each.
+                    if took >= LIMIT + 2 * (NAP + 10 * MS) {
+                        long.push(seq);
+                    } else if took < LIMIT {
+                        short.push(seq);
+                    }
+                }
+                seq += 1;
+                began = ends.max(1_000 * MS);
+                let longest = [20 * MS, 300 * MS, 1_000 * MS][draw(3) as usize];
+                ends = began + 1 + draw(longest);
+            }
+            let doing = [Doing::Parked, Doing::Turning][(seq % 2) as usize];
+            scene.does(doing, seq, seq);
+            scene.after(NAP + draw(10 * MS));
+        }
+        let told = scene.told.lock().unwrap();
+        let began = told.iter().filter(|report| report.stage == Stage::Began);
+        let label = |report: &StallReport| report.stall.label.clone();
+        let told: Vec<String> = began.map(label).collect();
+        let name = |seq: &u64| format!("task at {seq}");
+        for missed in long.iter().map(name).filter(|name| !told.contains(name)) {
+            panic!("seed {seed}: {missed} was not told of");
+        }
+        for blamed in short.iter().map(name).filter(|name| told.contains(name)) {
+            panic!("seed {seed}: {blamed} was told of");
+        }
+        assert!(
+            long.len() > 5 && short.len() > 5,
+            "seed {seed} shows nothing"
+        );
+    }
+}
+
+#[test]
+fn what_the_kernel_says_makes_the_verdict() {
+    use crate::sys::{RunState, Syscall, WaitsFor};
+    use crate::watch::Verdict;
+    use crate::watchdog::verdict::Facts;
+    let call = |waits_for| {
+        Some(Syscall {
+            number: 1,
+            waits_for,
+            name: "call".to_owned(),
+        })
+    };
+    let asleep = Some(RunState::Asleep);
+    let running = Some(RunState::Running);
+    let cases = [
+        (running, None, Some(99), Verdict::Cpu),
+        (asleep, call(WaitsFor::File), Some(95), Verdict::Cpu),
+        (running, None, Some(60), Verdict::Cpu),
+        (running, None, Some(10), Verdict::Starved),
+        (running, None, None, Verdict::Unknown),
+        (asleep, call(WaitsFor::Time), Some(1), Verdict::Sleep),
+        (asleep, call(WaitsFor::Lock), Some(1), Verdict::Lock),
+        (asleep, call(WaitsFor::File), Some(79), Verdict::File),
+        (asleep, call(WaitsFor::Socket), None, Verdict::Socket),
+        (asleep, call(WaitsFor::Other), Some(0), Verdict::Kernel),
+        (asleep, None, Some(0), Verdict::Kernel),
+        (Some(RunState::Stopped), None, None, Verdict::Unknown),
+        (None, None, Some(0), Verdict::Unknown),
+    ];
+    for (state, call, cpu, verdict) in cases {
+        let facts = Facts {
+            state,
+            call,
+            cpu: cpu.map(Duration::from_millis),
+            elapsed: Duration::from_millis(100),
+        };
+        assert_eq!(facts.verdict(), verdict, "{facts:?}");
+    }
+}
