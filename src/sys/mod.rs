@@ -69,7 +69,7 @@ pub(crate) use fork::Origin;
 pub(crate) use host::raise_fd_limit;
 pub(crate) use inherited::{InheritedListener, inherit_listener};
 pub(crate) use listing::{Entry, Kind, list};
-pub(crate) use module::{Module, module_of};
+pub(crate) use module::module_of;
 pub(crate) use process::{open_pidfd, send_signal, set_blocking, wait_readable};
 pub(crate) use sendfile::send_file;
 pub use signal::Signal;
@@ -79,9 +79,7 @@ pub(crate) use socket::{
     set_linger, set_nonblocking,
 };
 pub use socket::{Keepalive, ListenOptions};
-pub(crate) use stack_sample::{
-    PulseCells, SAMPLE_SIGNAL, Sampler, StackSample, StackTarget, Unwound,
-};
+pub(crate) use stack_sample::{PulseCells, SAMPLE_SIGNAL, Sampler, StackSample, StackTarget};
 pub(crate) use stderr::write_stderr;
 pub(crate) use thread_state::{RunState, Syscall, ThreadId, WaitsFor, is_traced};
 pub use unix_socket::UCred;

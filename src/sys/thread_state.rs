@@ -6,7 +6,6 @@
 //! gives wrong answers, and does no harm.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// A thread of this process.
@@ -174,7 +173,7 @@ pub(crate) fn is_traced() -> Option<bool> {
 /// Whether the descriptor is a socket.
 #[cfg(target_os = "linux")]
 fn is_socket(fd: i64) -> bool {
-    let path = PathBuf::from(format!("/proc/self/fd/{fd}"));
+    let path = format!("/proc/self/fd/{fd}");
     let target = std::fs::read_link(path).unwrap_or_default();
     target.to_string_lossy().starts_with("socket:")
 }
