@@ -66,6 +66,9 @@ mod simulated;
 mod corpus;
 mod conformance;
 
+// The live page.
+mod dial_page;
+
 // The examples.
 mod examples;
 mod demo;

@@ -1,5 +1,6 @@
 //! What the tests lean on: deadlines, a logger, child processes, examples, raw system calls.
 
+pub(crate) mod browser;
 mod built;
 mod installed;
 mod kernel;
