@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::frame::Setting;
+use super::frame::{Setting, Source};
 use super::routes::{Show, routes};
 use crate::runtime::{Runtime, Watcher};
 use crate::server::{AccessLog, Config, Server, ServerHandle};
@@ -94,7 +94,7 @@ impl Dial {
     /// let dial = Dial::new(rt.watcher().expect("it is watched"))
     ///     .address("127.0.0.1:0".parse().unwrap())
     ///     .name("chapter 6")
-    ///     .source("fn main() {}")
+    ///     .source(file!(), "fn main() {}")
     ///     .allow_gate(true)
     ///     .open()?;
     /// assert!(dial.url().starts_with("http://127.0.0.1:"));
@@ -107,10 +107,12 @@ impl Dial {
         self
     }
 
-    /// A source text for the page to show beside the turns.
+    /// A source text for the page to show beside the turns, and the name of its
+    /// file as the compiler knows it: the line in it is marked where the task
+    /// was spawned that runs next.
     #[must_use]
-    pub fn source(mut self, text: &str) -> Self {
-        self.setting.source = Some(text.to_owned());
+    pub fn source(mut self, file: &str, text: &str) -> Self {
+        self.setting.source = Some(Source::new(file, text));
         self
     }
 

@@ -19,7 +19,32 @@ pub(super) struct Setting {
     pub(super) name: String,
     pub(super) allows_gate: bool,
     pub(super) is_same_loop: bool,
-    pub(super) source: Option<String>,
+    pub(super) source: Option<Source>,
+}
+
+/// A source text, its lines in JSON already.
+#[derive(Clone, Debug)]
+pub(super) struct Source {
+    file: String,
+    lines: String,
+}
+
+impl Source {
+    pub(super) fn new(file: &str, text: &str) -> Self {
+        Source {
+            file: file.to_owned(),
+            lines: list(text.lines().map(|line| quoted(line).to_string())),
+        }
+    }
+
+    /// With the line marked where the task was spawned that is at the front.
+    fn json(&self, tables: &Tables) -> String {
+        let place = tables.front().and_then(|place| place.rsplit_once(':'));
+        let line = place.filter(|(file, _)| *file == self.file);
+        let line = line.map_or("0", |(_, line)| line);
+        let (file, lines) = (quoted(&self.file), &self.lines);
+        format!("{{\"file\":{file},\"first\":1,\"line\":{line},\"lines\":{lines}}}")
+    }
 }
 
 /// The next frame.
@@ -83,7 +108,7 @@ pub(super) fn frame(
     let source = setting.source.as_ref();
     pair(
         "source",
-        &source.map_or_else(|| "null".to_owned(), |text| quoted(text).to_string()),
+        &source.map_or_else(|| "null".to_owned(), |text| text.json(&tables)),
     );
     text.push('}');
     text

@@ -34,7 +34,12 @@ impl Tables {
         let board = watcher.board();
         let mut seen = board.slots.all();
         seen.retain(|task| task.state != SlotState::Free);
-        seen.sort_by_key(|task| (rank(task.state), task.number));
+        // Those that are ready in the order they will run.
+        let order = |task: &TaskSeen| match task.state {
+            SlotState::Ready => task.queued,
+            _ => task.number.into(),
+        };
+        seen.sort_by_key(|task| (rank(task.state), order(task)));
         let fds = board.fds.all();
         let numbers: Vec<_> = fds.iter().map(|fd| fd.fd).collect();
         let names = fds.iter().map(|fd| board.names.get(fd.what).to_owned());
@@ -50,6 +55,12 @@ impl Tables {
             posts: watcher.posts_waiting(),
             workers_max: watcher.workers_max(),
         }
+    }
+
+    /// Where the task was spawned that runs, or else the one that runs next.
+    pub(super) fn front(&self) -> Option<&str> {
+        let task = self.told.first()?;
+        (task.state != TaskState::Waiting).then_some(&*task.place)
     }
 
     pub(super) fn fd_count(&self) -> usize {

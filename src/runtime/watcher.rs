@@ -100,6 +100,12 @@ impl Watcher {
         self.board.pulse.stalls.load(Relaxed).into()
     }
 
+    /// How many turns were longer than the watchdog's threshold although no
+    /// poll in them was: many things that are each too small to blame.
+    pub fn slow_turns(&self) -> u64 {
+        self.found().slow_turns
+    }
+
     /// Holds the loop before its next turn, and until [`go`](Watcher::go). Its
     /// timers are late by that afterwards.
     ///

@@ -29,4 +29,3 @@ pub use report::{Stage, StallReport};
 pub(crate) use thread::Watching;
 pub use watchdog::Watchdog;
 pub use watched::Waiting;
-pub(crate) use watched::{Beat, Culprit, Doing, Watched};

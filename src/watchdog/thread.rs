@@ -82,11 +82,6 @@ impl Watching {
         })
     }
 
-    /// What has been found so far.
-    pub(crate) fn found(&self) -> Found {
-        self.findings.copy()
-    }
-
     /// The list itself, for other threads.
     pub(crate) fn findings(&self) -> Arc<Findings> {
         Arc::clone(&self.findings)
