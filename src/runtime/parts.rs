@@ -154,7 +154,9 @@ impl Parts {
         });
         let watching = match (&builder.watchdog, &watch) {
             (Some(config), Some(watch)) => {
-                Some(Watching::start(config, Arc::clone(watch.board()))?)
+                let watching = Watching::start(config, Arc::clone(watch.board()))?;
+                log::info!("{}", watching.armed());
+                Some(watching)
             }
             _ => None,
         };

@@ -12,7 +12,7 @@ use crate::sys::{
 };
 use crate::watch::Stall;
 
-use super::findings::{Findings, Found};
+use super::findings::Findings;
 use super::quota::Quota;
 use super::report::{Stage, StallReport, ms};
 use super::rounds::{Look, Rounds, Stuck};

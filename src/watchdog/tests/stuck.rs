@@ -72,7 +72,7 @@ fn stuck_in(work: impl FnOnce(&Enough)) -> Vec<StallReport> {
         work(&enough);
         // Until it is seen that the loop is free.
         let until = Instant::now() + DEADLINE;
-        while watching.found().current.is_some() && Instant::now() < until {
+        while watching.findings().copy().current.is_some() && Instant::now() < until {
             sleep(Duration::from_millis(5)).await;
         }
     });
@@ -238,7 +238,7 @@ fn a_loop_that_turns_is_never_reported() {
         release.join().unwrap();
         crate::expected_block(|| thread::sleep(Duration::from_millis(400)));
     });
-    assert!(!TOLD.load(Ordering::SeqCst), "{:#?}", watching.found());
+    assert!(!TOLD.load(Ordering::SeqCst), "{:#?}", watching.findings().copy());
 }
 
 #[test]
