@@ -72,7 +72,7 @@ pub(super) fn frame(
     pair("state", &quoted(state(board, &found)).to_string());
     pair("turn", &board.pulse.turn().to_string());
     pair("phase", &quoted(board.pulse.phase().name()).to_string());
-    let (busy, longest, p99) = measures(board, history, now);
+    let (busy, longest, p99) = measures(board, history, found.current.as_ref(), now);
     pair("busy", &busy);
     pair("longest", &longest);
     pair("p99_turn_ms", &p99);
@@ -85,7 +85,7 @@ pub(super) fn frame(
     pair("capacity", &capacity.to_string());
     let current = found.current.as_ref();
     pair("stall", &current.map_or_else(|| "null".to_owned(), stuck));
-    pair("stalls", &stalls(&found, watcher.stalls()));
+    pair("stalls", &stalls(&found));
     pair("queues", &tables.queues(board));
     pair("kernel", &kernel(&tables, current));
     pair("fds", &tables.fds());
@@ -127,17 +127,29 @@ fn state(board: &Board, found: &Found) -> &'static str {
 }
 
 /// What only a recorder knows: the busy share, the longest poll, the slow turns.
-fn measures(board: &Board, history: &History, now: u64) -> (String, String, String) {
+fn measures(
+    board: &Board,
+    history: &History,
+    stuck: Option<&StallReport>,
+    now: u64,
+) -> (String, String, String) {
     let null = || "null".to_owned();
     if board.ring.is_none() {
         return (null(), null(), null());
     }
-    let longest = history.longest().map_or_else(null, |(took, task, name)| {
+    let still = stuck.map(|report| {
+        let stall = &report.stall;
+        (now.saturating_sub(stall.at), stall.task, &*stall.label)
+    });
+    let longest = history.longest().into_iter().chain(still);
+    let longest = longest.max_by_key(|one| one.0);
+    let longest = longest.map_or_else(null, |(took, task, name)| {
         let (ms, name) = (milliseconds(took), quoted(name));
         format!("{{\"ms\":{ms},\"task\":{task},\"name\":{name}}}")
     });
     let p99 = history.p99_turn().map_or_else(null, milliseconds);
-    (format!("{:.3}", history.busy(now)), longest, p99)
+    let busy = history.busy(now, stuck.map(|report| report.stall.at));
+    (format!("{busy:.3}"), longest, p99)
 }
 
 fn stuck(report: &StallReport) -> String {
@@ -175,7 +187,7 @@ fn stuck(report: &StallReport) -> String {
 /// The last of them; what came before is in the recording.
 const STALLS_SHOWN: usize = 20;
 
-fn stalls(found: &Found, _count: u64) -> String {
+fn stalls(found: &Found) -> String {
     let last = found.stalls.iter().rev().take(STALLS_SHOWN).rev();
     list(last.map(|stall| {
         let culprit = stall.culprit().cloned().unwrap_or_default();

@@ -257,14 +257,17 @@ impl History {
         }
     }
 
-    /// The share of the last second in which the loop did something.
-    pub(super) fn busy(&self, now: u64) -> f64 {
+    /// The share of the last second in which the loop did something; since
+    /// `stuck` it does one thing.
+    pub(super) fn busy(&self, now: u64, stuck: Option<u64>) -> f64 {
         let from = now.saturating_sub(SECOND);
-        let within = self.busy.iter().map(|&(at, took)| {
+        let still = stuck.map(|at| (at, now.saturating_sub(at)));
+        let within = self.busy.iter().copied().chain(still).map(|(at, took)| {
             let end = (at + took).min(now);
             end.saturating_sub(at.max(from))
         });
-        within.sum::<u64>() as f64 / SECOND.min(now.max(1)) as f64
+        let share = within.sum::<u64>() as f64 / SECOND.min(now.max(1)) as f64;
+        share.min(1.0)
     }
 
     /// The longest poll or callback of the last minute: how long, whose, its name.

@@ -82,7 +82,7 @@ impl Writer {
                 parent: 0,
             };
             slot.admit(who, writer.millis(), 0);
-            slot.set_state(SlotState::Idle, writer.millis());
+            slot.set_state(SlotState::Free, writer.millis());
         }
         writer
     }

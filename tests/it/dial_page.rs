@@ -18,7 +18,7 @@ mod states;
 use mock::{Mock, PAGE};
 
 /// Runs a test in the browser, which tests that overlap share; they take turns.
-fn in_browser(test: impl FnOnce(&mut Browser)) {
+pub(crate) fn in_browser(test: impl FnOnce(&mut Browser)) {
     static SHARED: Mutex<Weak<Mutex<Browser>>> = Mutex::new(Weak::new());
     let Some(name) = browser::find() else {
         return;
@@ -37,7 +37,7 @@ fn in_browser(test: impl FnOnce(&mut Browser)) {
     held.close();
 }
 
-fn picture(name: &str) -> PathBuf {
+pub(crate) fn picture(name: &str) -> PathBuf {
     let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     target.with_file_name("dial").join(format!("{name}.png"))
 }

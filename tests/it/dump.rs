@@ -46,15 +46,27 @@ async fn one_of_each() -> Vec<Box<dyn std::any::Any>> {
         wait.recv_timeout(DEADLINE).is_ok()
     });
     has_begun.recv_timeout(DEADLINE).unwrap();
-    spawn_named("job", async move { drop(job.await) }).detach();
+    spawn_named("job", async move {
+        let _ = job.await;
+    })
+    .detach();
     let other = spawn_named("lost", std::future::pending::<()>());
-    spawn_named("task", async move { drop(other.await) }).detach();
-    let (sender, mut receiver) = channel::bounded::<u8>(1);
+    spawn_named("task", async move {
+        let _ = other.await;
+    })
+    .detach();
+    let (sender, receiver) = channel::bounded::<u8>(1);
     kept.push(Box::new(sender));
-    spawn_named("channel", async move { drop(receiver.recv().await) }).detach();
+    spawn_named("channel", async move {
+        let _ = receiver.recv().await;
+    })
+    .detach();
     let (sender, receiver) = oneshot::channel::<u8>();
     kept.push(Box::new(sender));
-    spawn_named("oneshot", async move { drop(receiver.await) }).detach();
+    spawn_named("oneshot", async move {
+        let _ = receiver.await;
+    })
+    .detach();
     let lock = Rc::new(Mutex::new(0));
     let held = Rc::clone(&lock);
     spawn_named("holder", async move {
@@ -62,7 +74,10 @@ async fn one_of_each() -> Vec<Box<dyn std::any::Any>> {
         std::future::pending::<()>().await
     })
     .detach();
-    spawn_named("lock", async move { drop(lock.lock().await) }).detach();
+    spawn_named("lock", async move {
+        let _ = lock.lock().await;
+    })
+    .detach();
     let bell = Rc::new(Notify::new());
     let heard = Rc::clone(&bell);
     kept.push(Box::new(bell));

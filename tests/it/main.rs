@@ -67,6 +67,7 @@ mod corpus;
 mod conformance;
 
 // The live page.
+mod dial;
 mod dial_page;
 
 // The examples.

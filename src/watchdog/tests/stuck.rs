@@ -238,7 +238,11 @@ fn a_loop_that_turns_is_never_reported() {
         release.join().unwrap();
         crate::expected_block(|| thread::sleep(Duration::from_millis(400)));
     });
-    assert!(!TOLD.load(Ordering::SeqCst), "{:#?}", watching.findings().copy());
+    assert!(
+        !TOLD.load(Ordering::SeqCst),
+        "{:#?}",
+        watching.findings().copy()
+    );
 }
 
 #[test]
