@@ -122,6 +122,7 @@ impl History {
         let Event { at, task, kind } = event;
         match kind {
             EventKind::Turn {
+                number,
                 took,
                 polls,
                 events,
@@ -295,4 +296,34 @@ fn push<T>(list: &mut VecDeque<T>, one: T, max: usize) {
         list.pop_front();
     }
     list.push_back(one);
+}
+
+/// The turn with these last 24 bits that is not later than `now`.
+fn whole_number(low: u32, now: u64) -> u64 {
+    const LOW: u64 = 0xff_ffff;
+    let near = now & !LOW | u64::from(low);
+    if near > now {
+        near.saturating_sub(LOW + 1)
+    } else {
+        near
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::whole_number;
+
+    #[test]
+    fn a_turn_is_known_by_its_last_bits() {
+        for (number, now) in [
+            (5, 7),
+            (7, 7),
+            (0xff_ffff, 0x100_0000),
+            (0x123_4567, 0x123_4568),
+            (0x1ff_fff0, 0x200_0001),
+        ] {
+            let low = number as u32 & 0xff_ffff;
+            assert_eq!(whole_number(low, now), number, "{number:x} at {now:x}");
+        }
+    }
 }

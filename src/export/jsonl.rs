@@ -62,6 +62,7 @@ fn fields(recording: &Recording, event: &Event) -> String {
     let text = |id| quoted(recording.name(id));
     match event.kind {
         EventKind::Turn {
+            number,
             took,
             polls,
             events,
@@ -69,7 +70,9 @@ fn fields(recording: &Recording, event: &Event) -> String {
             callbacks,
         } => {
             let counts = format!(r#""timers":{timers},"callbacks":{callbacks}"#);
-            format!(r#","took":{took},"polls":{polls},"events":{events},{counts}"#)
+            format!(
+                r#","number":{number},"took":{took},"polls":{polls},"events":{events},{counts}"#
+            )
         }
         EventKind::Park {
             took,

@@ -17,7 +17,7 @@
 //! are the halves of a word, and numbers in brackets are bits of `low`:
 //!
 //! ```text
-//!    1 turn           a took                     b polls[high 31-16] events[high 15-0]
+//!    1 turn           small number, a took       b polls[high 31-16] events[high 15-0]
 //!                                                  timers[31-16] callbacks[15-0]
 //!    2 park           a took, small 1: has timeout   b timeout ms, events
 //!    3 spawn          a name, place                  b parent, bytes

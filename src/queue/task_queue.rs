@@ -65,6 +65,14 @@ impl<T> TaskQueue<T> {
         Ok(())
     }
 
+    /// Rouses a loop that is parked, and posts nothing. Any thread.
+    pub(crate) fn rouse(&self) {
+        let ring = std::mem::take(&mut self.lock().parked);
+        if ring {
+            (self.ring)();
+        }
+    }
+
     /// Whether something waits, by the hint: no lock is taken.
     pub(crate) fn seems_empty(&self) -> bool {
         !self.hint.load(Ordering::Relaxed)

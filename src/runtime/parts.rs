@@ -27,8 +27,6 @@ pub(crate) enum Post {
     Call(Box<dyn FnOnce() + Send>, &'static Location<'static>),
     JobEnded(JobKey, Option<Ran>),
     Stop,
-    /// Nothing but to turn once: somebody wants to look.
-    Look,
 }
 
 /// What a timer does when it is due.

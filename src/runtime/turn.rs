@@ -114,7 +114,6 @@ impl Parts {
                 }
                 Post::JobEnded(key, ran) => self.job_ended(key, ran),
                 Post::Stop => self.stopping.set(true),
-                Post::Look => {}
             }
         }
         self.posts.set(batch);

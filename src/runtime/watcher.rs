@@ -154,7 +154,7 @@ impl Watcher {
         self.board.gate.ask(what, delay);
         // One that is asleep in the kernel comes to the gate now.
         if what != GateKind::Go {
-            let _ = self.door.post(Post::Look);
+            self.door.rouse();
         }
     }
 

@@ -25,6 +25,7 @@ impl Parts {
     }
 
     /// Asks the kernel, and writes down what it says.
+    #[inline(never)]
     pub(super) fn watched_park(
         &self,
         watch: &Writer,

@@ -148,6 +148,8 @@ pub enum GateKind {
 pub enum EventKind {
     /// One turn of the loop, without its sleep.
     Turn {
+        /// The n-th since the loop began, by its last 24 bits.
+        number: u32,
         /// How long.
         took: u64,
         /// Futures polled.

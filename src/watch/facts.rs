@@ -13,6 +13,7 @@ use super::writer::{MAIN, Writer};
 /// Tasks.
 impl Writer {
     /// A task was spawned, and is ready.
+    #[inline(never)]
     pub(crate) fn spawned(
         &self,
         slot: u32,
@@ -53,7 +54,7 @@ impl Writer {
     }
 
     /// A task was queued.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn woken(&self, slot: u32) {
         let Some(slot) = self.board.slots.get(slot) else {
             return;
@@ -69,6 +70,7 @@ impl Writer {
         }
     }
 
+    #[inline(never)]
     pub(crate) fn ended(&self, slot: u32, reason: EndReason) {
         let Some(slot) = self.board.slots.get(slot) else {
             return;
@@ -129,25 +131,28 @@ pub(crate) struct Completed {
 
 /// Descriptors, jobs and requests.
 impl Writer {
+    #[inline(never)]
     pub(crate) fn fd_added(&self, key: u32, fd: i32, what: &'static str) {
         let what = self.known(what);
         self.board.fds.add(key, fd, what);
         self.now_happens(EventKind::FdAdd { fd, interest: 0 });
     }
 
+    #[inline(never)]
     pub(crate) fn fd_removed(&self, key: u32) {
         if let Some(fd) = self.board.fds.remove(key) {
             self.now_happens(EventKind::FdDel { fd });
         }
     }
 
-    #[inline]
+    #[inline(never)]
     pub(crate) fn io_ready(&self, key: u32, ready: u8) {
         if let Some(fd) = self.board.fds.fd(key) {
             self.push(self.last.get(), 0, EventKind::IoReady { fd, ready });
         }
     }
 
+    #[inline(never)]
     pub(crate) fn job_submitted(
         &self,
         job: u32,
@@ -168,6 +173,7 @@ impl Writer {
 
     /// The task that runs has a request to answer: its method and path.
     /// Returns the number it is given.
+    #[inline(never)]
     pub(crate) fn request_begins(&self, line: &[u8]) -> u32 {
         let request = self.requests.get().wrapping_add(1).max(1);
         self.requests.set(request);
@@ -185,6 +191,7 @@ impl Writer {
     }
 
     /// Its response has ended.
+    #[inline(never)]
     pub(crate) fn request_ends(&self, request: u32, status: u16, bytes: u64) {
         self.label(&[]);
         self.now_happens(EventKind::RequestEnd {

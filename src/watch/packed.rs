@@ -40,11 +40,14 @@ fn fd(bits: u32) -> i32 {
     bits as i32
 }
 
+/// The bits that are left beside kind and task.
+const SMALL: u32 = 0xff_ffff;
+
 impl Event {
     /// The event as a ring keeps it.
     pub(crate) fn pack(&self) -> [u64; 4] {
         let (number, small, a, b) = self.kind.parts();
-        debug_assert!(small < 1 << 24, "24 bits are left beside kind and task");
+        debug_assert!(small <= SMALL, "24 bits are left beside kind and task");
         let tags = u64::from(number) << 56 | u64::from(small) << 32;
         [self.at, tags | u64::from(self.task), a, b]
     }
@@ -52,7 +55,7 @@ impl Event {
     /// The event that packs into these words; `None` if there is none.
     pub(crate) fn unpack(words: [u64; 4]) -> Option<Event> {
         let [at, tags, a, b] = words;
-        let small = (tags >> 32) as u32 & 0xff_ffff;
+        let small = (tags >> 32) as u32 & SMALL;
         let kind = EventKind::of_parts(((tags >> 56) as u8, small, a, b))?;
         let task = low(tags);
         let event = Event { at, task, kind };
@@ -66,12 +69,21 @@ impl EventKind {
     fn parts(&self) -> Parts {
         match *self {
             Self::Turn {
+                number,
                 took,
                 polls,
                 events,
                 timers,
                 callbacks,
-            } => (1, 0, took, quarters([polls, events, timers, callbacks])),
+            } => {
+                let number = number & SMALL;
+                (
+                    1,
+                    number,
+                    took,
+                    quarters([polls, events, timers, callbacks]),
+                )
+            }
             Self::Park {
                 took,
                 timeout_ms,
@@ -159,6 +171,7 @@ impl EventKind {
     fn of_parts((number, small, a, b): Parts) -> Option<Self> {
         Some(match number {
             1 => Self::Turn {
+                number: small,
                 took: a,
                 polls: quarter(b, 0),
                 events: quarter(b, 1),

@@ -1,6 +1,8 @@
 //! The loop's hand on the board: what it writes, and when.
 //!
 //! Each function is called from one place of the loop, and does a few stores.
+//! None is inlined there: a loop that nobody watches pays a branch, and no
+//! register.
 //! The clock is read once after the kernel was asked and, if there is a
 //! recorder, once at each end of a poll: the end of one is the beginning of
 //! the next, and all that happens between has that time.
@@ -139,7 +141,7 @@ impl Writer {
 /// A turn.
 impl Writer {
     /// A turn begins, unless somebody holds the loop.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn turn_begins(&self) {
         if self.board.gate.is_closed() {
             self.wait_at_gate();
@@ -165,7 +167,7 @@ impl Writer {
         self.look_at_clock();
     }
 
-    #[inline]
+    #[inline(never)]
     pub(crate) fn run_begins(&self, ready: usize, callbacks: usize) {
         self.board.pulse.enter(Phase::Run);
         note(&self.board.queues.ready, ready);
@@ -173,7 +175,7 @@ impl Writer {
     }
 
     /// All of a turn has run that was to run.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn run_ends(&self) {
         let turn = &self.turn;
         let (polls, callbacks) = (turn.polls.take(), turn.callbacks.take());
@@ -181,6 +183,7 @@ impl Writer {
         if self.records() && (polls, callbacks, timers) != (0, 0, 0) {
             let began = turn.began.get();
             let kind = EventKind::Turn {
+                number: self.board.pulse.turn() as u32 & 0xff_ffff,
                 took: self.last.get() - began,
                 polls,
                 events,
@@ -191,7 +194,7 @@ impl Writer {
         }
     }
 
-    #[inline]
+    #[inline(never)]
     pub(crate) fn park_begins(&self, timers: usize, next_deadline: Option<u64>) {
         self.board.pulse.enter(Phase::Park);
         let queues = &self.board.queues;
@@ -202,7 +205,7 @@ impl Writer {
     }
 
     /// The kernel has answered, after a wait of `timeout` at most.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn park_ends(&self, timeout: Option<Duration>, events: usize) {
         let began = self.last.get();
         let now = self.look_at_clock();
@@ -238,7 +241,7 @@ impl Writer {
         now
     }
 
-    #[inline]
+    #[inline(never)]
     pub(crate) fn timer_fired(&self, late: Duration) {
         count(&self.turn.timers);
         self.now_happens(EventKind::TimerFire {
@@ -247,6 +250,7 @@ impl Writer {
     }
 
     /// A post from outside was taken in.
+    #[inline(never)]
     pub(crate) fn took_posts(&self, depth: usize) {
         self.taken.set(self.taken.get().wrapping_add(depth as u32));
         self.board.queues.taken.store(self.taken.get(), Relaxed);
@@ -259,7 +263,7 @@ impl Writer {
 
 /// User code.
 impl Writer {
-    #[inline]
+    #[inline(never)]
     pub(crate) fn poll_begins(&self, slot: u32) {
         self.board.pulse.begin(Runs::Task(slot));
         if let Some(slot) = self.board.slots.get(slot) {
@@ -272,7 +276,7 @@ impl Writer {
     }
 
     /// A poll has ended: its task waits for `wait`, or is gone.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn poll_ends(&self, slot: u32, noted: Noted) {
         let began = self.last.get();
         if self.board.pulse.end() {
@@ -312,7 +316,7 @@ impl Writer {
         self.push(began, task, kind);
     }
 
-    #[inline]
+    #[inline(never)]
     pub(crate) fn call_begins(&self, place: &'static Location<'static>) {
         let place = self.place(place);
         self.board.pulse.begin(Runs::Callback(place.0));
@@ -321,6 +325,7 @@ impl Writer {
     #[inline]
     /// A callback has ended; `completed` is the job whose end it told, and when
     /// that was.
+    #[inline(never)]
     pub(crate) fn call_ends(
         &self,
         place: &'static Location<'static>,

@@ -61,6 +61,7 @@ fn kinds(dice: &mut Dice) -> Vec<EventKind> {
     let waits: Vec<WaitKind> = (0..=10).filter_map(WaitKind::from_u8).collect();
     vec![
         EventKind::Turn {
+            number: d.half() & 0xff_ffff,
             took: d.word(),
             polls: d.quarter(),
             events: d.quarter(),

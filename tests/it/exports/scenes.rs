@@ -51,6 +51,7 @@ impl Scene {
 
     pub(super) fn turn(&mut self, from: u64, until: u64) {
         let kind = EventKind::Turn {
+            number: 1,
             took: until - from,
             polls: 1,
             events: 1,
@@ -278,6 +279,7 @@ fn any_kind(next: &mut impl FnMut(u64) -> u64, span: u64) -> EventKind {
     let results = [PollResult::Pending, PollResult::Ready, PollResult::Panicked];
     match next(25) {
         0 => EventKind::Turn {
+            number,
             took,
             polls: small,
             events: small,

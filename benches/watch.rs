@@ -1,0 +1,178 @@
+//! What it costs to be watched: the processor time of a server's loop per request, with nobody
+//! watching, with the board alone, with the recorder lean and full, and with a page open.
+//!
+//! Run:    cargo bench --bench watch            (all)
+//!         cargo bench --bench watch -- --test  (tiny: it only shows that the bench works)
+//!
+//! Each kind is a process of its own, and all of them take turns in each round, so that what slows
+//! the machine down slows all. Of each the least of its rounds is kept: noise only ever adds. The
+//! time is that of the loop's thread alone, as the kernel counts it.
+
+use std::env;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use tourbillon::dial::Dial;
+use tourbillon::server::{AccessLog, Config, Server};
+use tourbillon::watch::Level;
+use tourbillon::{Runtime, Watchdog};
+
+const CONNECTIONS: usize = 32;
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+const KINDS: [&str; 5] = ["off", "watchdog", "lean", "full", "lean, a page open"];
+
+fn main() -> ExitCode {
+    let args: Vec<String> = env::args().skip(1).collect();
+    if let Some(kind) = args.iter().find_map(|arg| arg.strip_prefix("--serve=")) {
+        serve(kind);
+        return ExitCode::SUCCESS;
+    }
+    let is_small =
+        args.iter().any(|arg| arg == "--test") || !args.iter().any(|arg| arg == "--bench");
+    let (rounds, requests) = if is_small { (1, 320) } else { (15, 64_000) };
+    if fs::metadata("/proc/self/schedstat").is_err() {
+        println!("skipped: this system does not tell the processor time of a thread");
+        return ExitCode::SUCCESS;
+    }
+    let mut sides: Vec<Side> = KINDS.iter().map(|kind| Side::start(kind)).collect();
+    for round in 0..rounds {
+        eprint!("\rround {} of {rounds}", round + 1);
+        for side in &mut sides {
+            side.run(requests);
+        }
+    }
+    eprintln!("\r                    ");
+    let off = sides[0].least();
+    println!("processor time of the loop per request, least of {rounds} rounds of {requests}:");
+    for (kind, side) in KINDS.iter().zip(&sides) {
+        let least = side.least();
+        println!(
+            "{kind:>20}  {least:7.0} ns  {:+5.1} %",
+            (least / off - 1.0) * 100.0
+        );
+    }
+    ExitCode::SUCCESS
+}
+
+/// A server, and who asks it.
+struct Side {
+    child: Child,
+    streams: Vec<TcpStream>,
+    taken: Vec<f64>,
+}
+
+impl Side {
+    fn start(kind: &str) -> Self {
+        let this = env::current_exe().expect("a program has a name");
+        let mut child = Command::new(this)
+            .arg(format!("--serve={kind}"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("this program can be started again");
+        let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        let mut address = || lines.next().expect("it says where it is").expect("as text");
+        let (server, dial) = (address(), address());
+        let connect = |_| TcpStream::connect(&server).expect("it listens");
+        let streams = (0..CONNECTIONS).map(connect).collect();
+        if kind.ends_with("open") {
+            look_at(&dial);
+        }
+        Side {
+            child,
+            streams,
+            taken: Vec::new(),
+        }
+    }
+
+    fn run(&mut self, requests: usize) {
+        self.ask(CONNECTIONS * 20);
+        let before = self.cpu();
+        self.ask(requests);
+        self.taken.push((self.cpu() - before) / requests as f64);
+    }
+
+    /// One request on each connection, then the answers.
+    fn ask(&mut self, requests: usize) {
+        let mut buffer = [0; 4096];
+        for _ in 0..requests / CONNECTIONS {
+            for stream in &mut self.streams {
+                stream.write_all(REQUEST).expect("it takes requests");
+            }
+            for stream in &mut self.streams {
+                let count = stream.read(&mut buffer).expect("it answers");
+                assert!(
+                    buffer[..count].starts_with(b"HTTP/1.1 200"),
+                    "it answers well"
+                );
+            }
+        }
+    }
+
+    /// Nanoseconds on a processor, of the first thread: the loop's.
+    fn cpu(&self) -> f64 {
+        let id = self.child.id();
+        let text = fs::read_to_string(format!("/proc/{id}/task/{id}/schedstat"));
+        let text = text.expect("the server runs");
+        let nanos = text.split(' ').next().and_then(|word| word.parse().ok());
+        nanos.expect("the first word is a number")
+    }
+
+    fn least(&self) -> f64 {
+        self.taken.iter().copied().fold(f64::INFINITY, f64::min)
+    }
+}
+
+impl Drop for Side {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A page that takes each frame.
+fn look_at(dial: &str) {
+    let mut stream = TcpStream::connect(dial).expect("the dial listens");
+    let head = b"GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    stream.write_all(head).expect("it takes requests");
+    thread::spawn(move || std::io::copy(&mut stream, &mut std::io::sink()));
+}
+
+fn serve(kind: &str) {
+    let builder = Runtime::builder();
+    let watchdog = || Watchdog::new();
+    let builder = match kind {
+        "off" => builder,
+        "watchdog" => builder.watchdog(watchdog()),
+        "full" => builder.watchdog(watchdog()).record(Level::Full),
+        _ => builder.watchdog(watchdog()).record(Level::Lean),
+    };
+    let mut rt = builder.build().expect("a runtime can be made");
+    let dial = rt
+        .watcher()
+        .map(|watcher| Dial::new(watcher).open().expect("a port is free"));
+    rt.block_on(async {
+        let config = Config {
+            address: ([127, 0, 0, 1], 0).into(),
+            access_log: AccessLog::off(),
+            signals: false,
+            requests_per_connection_max: u64::MAX,
+            // The kinds take turns, and wait for them.
+            keep_alive: Duration::from_secs(600),
+            ..Config::default()
+        };
+        let mut server = Server::new(async |_| "Hello, World!", config);
+        server.startup().await.expect("a port is free");
+        println!("{}", server.local_addr().expect("it listens"));
+        println!(
+            "{}",
+            dial.as_ref()
+                .map_or_else(String::new, |dial| dial.local_addr().to_string())
+        );
+        server.main_loop().await;
+    });
+}
