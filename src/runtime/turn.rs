@@ -224,10 +224,13 @@ impl Parts {
         let mut woken = self.woken.take();
         count(&self.counts.parks);
         let asked = match self.watch() {
-            None => self.reactor.park(timeout, &mut woken, None),
+            None => {
+                let asked = self.reactor.park(timeout, &mut woken, None);
+                self.begin();
+                asked
+            }
             Some(watch) => self.watched_park(watch, timeout, &mut woken),
         };
-        self.begin();
         woken.drain(..).for_each(|waker| self.wake(waker));
         self.woken.set(woken);
         asked

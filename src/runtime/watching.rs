@@ -39,7 +39,10 @@ impl Parts {
         };
         watch.park_begins(waiting, next);
         let asked = self.reactor.park(timeout, woken, Some(&mut told));
-        watch.park_ends(timeout, told.len());
+        self.begin();
+        // The clock is read once for both, unless a hand moves the loop's.
+        let now = (!self.clock.is_manual()).then(|| self.now.get());
+        watch.park_ends(timeout, told.len(), now);
         for (key, ready) in told.drain(..) {
             watch.io_ready(key, ready);
         }

@@ -77,7 +77,13 @@ impl Board {
     /// Nanoseconds since the board was made.
     #[inline]
     pub(crate) fn now(&self) -> u64 {
-        self.began.elapsed().as_nanos() as u64
+        self.time_of(Instant::now())
+    }
+
+    /// The time that this was, on the board.
+    #[inline]
+    pub(crate) fn time_of(&self, instant: Instant) -> u64 {
+        nanos(instant.saturating_duration_since(self.began))
     }
 
     /// How far away a deadline is, which is given in ticks; negative once it
@@ -119,6 +125,12 @@ impl Board {
         let (words, lost) = ring.copy();
         (words.into_iter().filter_map(Event::unpack).collect(), lost)
     }
+}
+
+/// Nanoseconds in 64 bits, for 580 years.
+#[inline]
+pub(super) fn nanos(span: Duration) -> u64 {
+    span.as_secs().wrapping_mul(1_000_000_000) + u64::from(span.subsec_nanos())
 }
 
 /// Stores a length that only people look at.

@@ -5,9 +5,10 @@ use std::panic::Location;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use super::event::{EndReason, EventKind};
+use super::board::nanos;
+use super::event::{EndReason, EventKind, NameId};
 use super::pulse::Runs;
-use super::slots::{Identity, SlotState};
+use super::slots::{Identity, Label, Slot, SlotState};
 use super::writer::{MAIN, Writer};
 
 /// Tasks.
@@ -87,12 +88,12 @@ impl Writer {
         slot.leave();
     }
 
-    /// Gives the task that runs a label: what it works on now.
-    fn label(&self, text: &[u8]) {
-        if let Some(Runs::Task(slot)) = self.board.pulse.runs()
-            && let Some(slot) = self.board.slots.get(slot)
-        {
-            slot.set_label(text);
+    /// The slot of the task that runs.
+    #[inline]
+    fn own_slot(&self) -> Option<&Slot> {
+        match self.board.pulse.runs() {
+            Some(Runs::Task(slot)) => self.board.slots.get(slot),
+            _ => None,
         }
     }
 
@@ -177,9 +178,15 @@ impl Writer {
     pub(crate) fn request_begins(&self, line: &[u8]) -> u32 {
         let request = self.requests.get().wrapping_add(1).max(1);
         self.requests.set(request);
-        self.label(line);
+        let (label, is_cut) = Label::of(line);
+        if let Some(slot) = self.own_slot() {
+            slot.set_label(&label);
+        }
         if self.records() {
-            let name = self.name(std::str::from_utf8(line).unwrap_or("not UTF-8"));
+            let name = match is_cut {
+                true => self.name_of(line),
+                false => self.recent(&label, line),
+            };
             let connection = self.running.get();
             self.now_happens(EventKind::RequestBegin {
                 request,
@@ -190,15 +197,38 @@ impl Writer {
         request
     }
 
+    /// The name of a label that was perhaps used of late: most are.
+    #[inline]
+    fn recent(&self, label: &Label, line: &[u8]) -> NameId {
+        let recent = &self.recent[(label.digest() >> 58) as usize];
+        let (known, name) = recent.get();
+        if known == *label {
+            return name;
+        }
+        let name = self.name_of(line);
+        recent.set((*label, name));
+        name
+    }
+
+    fn name_of(&self, line: &[u8]) -> NameId {
+        self.name(std::str::from_utf8(line).unwrap_or("not UTF-8"))
+    }
+
     /// Its response has ended.
     #[inline(never)]
     pub(crate) fn request_ends(&self, request: u32, status: u16, bytes: u64) {
-        self.label(&[]);
-        self.now_happens(EventKind::RequestEnd {
-            request,
-            status,
-            bytes,
-        });
+        if let Some(slot) = self.own_slot() {
+            slot.clear_label();
+        }
+        if self.records() {
+            let end = EventKind::RequestEnd {
+                request,
+                status,
+                bytes,
+            };
+            // It ends when the poll does, whose end is read from the clock anyway.
+            self.at_end.borrow_mut().push(end);
+        }
     }
 
     /// A job never ran.
@@ -222,8 +252,8 @@ impl Writer {
         took: Duration,
     ) -> Completed {
         self.board.queues.jobs_done.fetch_add(1, Relaxed);
-        let at = began.saturating_duration_since(self.board.began).as_nanos() as u64;
-        let took = took.as_nanos() as u64;
+        let at = self.board.time_of(began);
+        let took = nanos(took);
         let waited_us = (at.saturating_sub(handed.at) / 1000).min(u64::from(u32::MAX)) as u32;
         let kind = EventKind::JobRun {
             job,

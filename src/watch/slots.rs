@@ -74,6 +74,39 @@ pub(crate) struct TaskSeen {
     pub(crate) label: String,
 }
 
+/// The beginning of a text, as a slot keeps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Label {
+    words: [u64; LABEL_BYTES / 8],
+    len: u32,
+}
+
+impl Label {
+    pub(super) const EMPTY: Label = Label {
+        words: [0; LABEL_BYTES / 8],
+        len: 0,
+    };
+
+    /// Cut where there is no more room; says whether it was.
+    #[inline]
+    pub(super) fn of(text: &[u8]) -> (Self, bool) {
+        let len = text.len().min(LABEL_BYTES);
+        let mut bytes = [0; LABEL_BYTES];
+        bytes[..len].copy_from_slice(&text[..len]);
+        let (chunks, _) = bytes.as_chunks();
+        let words = std::array::from_fn(|at| u64::from_ne_bytes(chunks[at]));
+        let len = len as u32;
+        (Label { words, len }, text.len() > LABEL_BYTES)
+    }
+
+    /// A number that other labels seldom have.
+    #[inline]
+    pub(super) fn digest(&self) -> u64 {
+        let mix = |sum: u64, &word: &u64| (sum ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        self.words.iter().fold(self.len.into(), mix)
+    }
+}
+
 /// Who a task is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Identity {
@@ -157,17 +190,20 @@ impl Slot {
         self.number.load(Relaxed)
     }
 
-    /// Gives the task a label, cut where there is no more room.
-    pub(super) fn set_label(&self, text: &[u8]) {
+    /// Gives the task a label.
+    pub(super) fn set_label(&self, label: &Label) {
         self.change(|slot| {
-            let mut bytes = [0; LABEL_BYTES];
-            let len = text.len().min(LABEL_BYTES);
-            bytes[..len].copy_from_slice(&text[..len]);
-            for (word, bytes) in slot.label.iter().zip(bytes.as_chunks().0) {
-                word.store(u64::from_ne_bytes(*bytes), Relaxed);
+            for (cell, &word) in slot.label.iter().zip(&label.words) {
+                cell.store(word, Relaxed);
             }
-            slot.label_len.store(len as u32, Relaxed);
+            slot.label_len.store(label.len, Relaxed);
         });
+    }
+
+    /// Takes it away again.
+    #[inline]
+    pub(super) fn clear_label(&self) {
+        self.change(|slot| slot.label_len.store(0, Relaxed));
     }
 
     fn change(&self, change: impl FnOnce(&Self)) {

@@ -12,19 +12,22 @@ use std::collections::HashMap;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::board::{Board, note};
+use super::board::{Board, nanos, note};
 use super::event::{EndReason, Event, EventKind, GateKind, NameId, PollResult};
 use super::facts::Completed;
 use super::names::NameBook;
 use super::pulse::{Phase, Runs};
 use super::recording::Level;
-use super::slots::{Identity, SlotState};
+use super::slots::{Identity, Label, SlotState};
 use super::wait::Noted;
 
 /// The number of the future that `block_on` holds.
 pub(super) const MAIN: u32 = 1;
+
+/// How many labels are found without a look into the book.
+const RECENT: usize = 64;
 
 /// Writes the board of one loop, on its thread.
 pub(crate) struct Writer {
@@ -43,6 +46,10 @@ pub(crate) struct Writer {
     pub(super) queued: Cell<u64>,
     taken: Cell<u32>,
     pub(super) requests: Cell<u32>,
+    /// What is to be told of when the running poll ends.
+    pub(super) at_end: RefCell<Vec<EventKind>>,
+    /// Labels and their names, each in the place that its digest names.
+    pub(super) recent: [Cell<(Label, NameId)>; RECENT],
     turn: TurnCounts,
 }
 
@@ -73,6 +80,8 @@ impl Writer {
             queued: Cell::new(0),
             taken: Cell::new(0),
             requests: Cell::new(0),
+            at_end: RefCell::default(),
+            recent: [const { Cell::new((Label::EMPTY, NameId(0))) }; RECENT],
             turn: TurnCounts::default(),
             board,
         };
@@ -206,12 +215,21 @@ impl Writer {
 
     /// The kernel has answered, after a wait of `timeout` at most.
     #[inline(never)]
-    pub(crate) fn park_ends(&self, timeout: Option<Duration>, events: usize) {
+    pub(crate) fn park_ends(&self, timeout: Option<Duration>, events: usize, now: Option<Instant>) {
         let began = self.last.get();
-        let now = self.look_at_clock();
+        let now = match now {
+            Some(now) => {
+                self.last.set(self.board.time_of(now));
+                self.last.get()
+            }
+            None => self.look_at_clock(),
+        };
         self.turn.events.set(events.min(0xFFFF) as u16);
-        let timeout_ms =
-            timeout.map(|timeout| timeout.as_millis().min(u128::from(u32::MAX)) as u32);
+        let whole_ms = |timeout: Duration| {
+            let ms = timeout.as_secs().saturating_mul(1000) + u64::from(timeout.subsec_millis());
+            u32::try_from(ms).unwrap_or(u32::MAX)
+        };
+        let timeout_ms = timeout.map(whole_ms);
         let kind = EventKind::Park {
             took: now - began,
             timeout_ms,
@@ -244,9 +262,7 @@ impl Writer {
     #[inline(never)]
     pub(crate) fn timer_fired(&self, late: Duration) {
         count(&self.turn.timers);
-        self.now_happens(EventKind::TimerFire {
-            late: late.as_nanos() as u64,
-        });
+        self.now_happens(EventKind::TimerFire { late: nanos(late) });
     }
 
     /// A post from outside was taken in.
@@ -286,6 +302,9 @@ impl Writer {
         let ended = self.ended.take();
         let now = self.boundary();
         count(&self.turn.polls);
+        for kind in self.at_end.borrow_mut().drain(..) {
+            self.push(now, task, kind);
+        }
         let Some(slot) = self.board.slots.get(slot) else {
             return;
         };
