@@ -17,6 +17,7 @@ use crate::blocking::{JobKey, Pool, PoolLimits, Ran};
 use crate::executor::{self, Executor, Registration, Ticket};
 use crate::queue::TaskQueue;
 use crate::reactor::Reactor;
+use crate::sys::monotonic_nanos;
 use crate::time::{Clock, TimerKey, Wheel};
 use crate::watch::{Board, Writer};
 use crate::watchdog::Watching;
@@ -148,7 +149,7 @@ impl Parts {
         let now = clock.now();
         let watch = builder.watched().map(|extent| {
             let clock_began = (!clock.is_manual()).then(|| clock.instant_at(0)).flatten();
-            Writer::new(Arc::new(Board::new(extent, clock_began)))
+            Writer::new(Arc::new(Board::new(extent, monotonic_nanos, clock_began)))
         });
         let watching = match (&builder.watchdog, &watch) {
             (Some(config), Some(watch)) => {

@@ -40,9 +40,7 @@ impl Parts {
         watch.park_begins(waiting, next);
         let asked = self.reactor.park(timeout, woken, Some(&mut told));
         self.begin();
-        // The clock is read once for both, unless a hand moves the loop's.
-        let now = (!self.clock.is_manual()).then(|| self.now.get());
-        watch.park_ends(timeout, told.len(), now);
+        watch.park_ends(timeout, told.len());
         for (key, ready) in told.drain(..) {
             watch.io_ready(key, ready);
         }

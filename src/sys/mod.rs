@@ -53,6 +53,7 @@ mod unwind;
 mod thread_state;
 mod accept_queue;
 mod stderr;
+mod monotonic;
 mod module;
 
 #[cfg(test)]
@@ -70,6 +71,7 @@ pub(crate) use host::raise_fd_limit;
 pub(crate) use inherited::{InheritedListener, inherit_listener};
 pub(crate) use listing::{Entry, Kind, list};
 pub(crate) use module::module_of;
+pub(crate) use monotonic::monotonic_nanos;
 pub(crate) use process::{open_pidfd, send_signal, set_blocking, wait_readable};
 pub(crate) use sendfile::send_file;
 pub use signal::Signal;

@@ -35,7 +35,10 @@ pub(crate) struct Board {
     pub(crate) queues: Queues,
     pub(crate) ring: Option<Ring>,
     pub(crate) level: Option<Level>,
-    /// When all times on it begin.
+    /// Reads the clock; all times on the board begin at `origin`.
+    clock: fn() -> u64,
+    origin: u64,
+    /// The same moment.
     pub(crate) began: Instant,
     pub(crate) began_at: SystemTime,
     /// Where the ticks of deadlines begin; none if a hand moves the clock.
@@ -58,8 +61,11 @@ pub(crate) struct Queues {
 }
 
 impl Board {
-    pub(crate) fn new(extent: Extent, clock_began: Option<Instant>) -> Self {
+    pub(crate) fn new(extent: Extent, clock: fn() -> u64, clock_began: Option<Instant>) -> Self {
+        let (began, origin) = (Instant::now(), clock());
         Board {
+            clock,
+            origin,
             pulse: Pulse::default(),
             slots: Slots::new(),
             fds: Fds::new(),
@@ -68,7 +74,7 @@ impl Board {
             queues: Queues::default(),
             ring: extent.level.map(|_| Ring::new(extent.events_max)),
             level: extent.level,
-            began: Instant::now(),
+            began,
             began_at: SystemTime::now(),
             clock_began,
         }
@@ -77,7 +83,7 @@ impl Board {
     /// Nanoseconds since the board was made.
     #[inline]
     pub(crate) fn now(&self) -> u64 {
-        self.time_of(Instant::now())
+        (self.clock)() - self.origin
     }
 
     /// The time that this was, on the board.

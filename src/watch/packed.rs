@@ -9,10 +9,12 @@ use super::wait::WaitKind;
 /// The words below the time: what is small (24 bits), and two whole ones.
 type Parts = (u8, u32, u64, u64);
 
+#[inline(always)]
 fn halves(high: u32, low: u32) -> u64 {
     u64::from(high) << 32 | u64::from(low)
 }
 
+#[inline(always)]
 fn quarters(of: [u16; 4]) -> u64 {
     of.iter()
         .fold(0, |word, &part| word << 16 | u64::from(part))
@@ -32,6 +34,7 @@ fn quarter(word: u64, place: u32) -> u16 {
 }
 
 /// A descriptor keeps its sign.
+#[inline(always)]
 fn fd_bits(fd: i32) -> u32 {
     fd as u32
 }
@@ -44,7 +47,9 @@ fn fd(bits: u32) -> i32 {
 const SMALL: u32 = 0xff_ffff;
 
 impl Event {
-    /// The event as a ring keeps it.
+    /// The event as a ring keeps it. Where it is made its kind is known, so
+    /// that of all the cases one is left there.
+    #[inline(always)]
     pub(crate) fn pack(&self) -> [u64; 4] {
         let (number, small, a, b) = self.kind.parts();
         debug_assert!(small <= SMALL, "24 bits are left beside kind and task");
@@ -66,6 +71,7 @@ impl Event {
 
 impl EventKind {
     /// What the loop is about, then what is around it.
+    #[inline(always)]
     fn parts(&self) -> Parts {
         match *self {
             Self::Turn {
@@ -126,6 +132,7 @@ impl EventKind {
         }
     }
 
+    #[inline(always)]
     fn parts_outside(&self) -> Parts {
         match *self {
             Self::IoReady { fd, ready } => (9, u32::from(ready), 0, halves(fd_bits(fd), 0)),

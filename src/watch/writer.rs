@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::board::{Board, nanos, note};
 use super::event::{EndReason, Event, EventKind, GateKind, NameId, PollResult};
@@ -113,7 +113,7 @@ impl Writer {
         self.last.get() / 1_000_000
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&self, at: u64, task: u32, kind: EventKind) {
         if let Some(ring) = &self.board.ring {
             ring.push(Event { at, task, kind }.pack());
@@ -121,7 +121,7 @@ impl Writer {
     }
 
     /// Something that has just happened, to whoever runs.
-    #[inline]
+    #[inline(always)]
     pub(super) fn now_happens(&self, kind: EventKind) {
         self.push(self.last.get(), self.running.get(), kind);
     }
@@ -215,15 +215,9 @@ impl Writer {
 
     /// The kernel has answered, after a wait of `timeout` at most.
     #[inline(never)]
-    pub(crate) fn park_ends(&self, timeout: Option<Duration>, events: usize, now: Option<Instant>) {
+    pub(crate) fn park_ends(&self, timeout: Option<Duration>, events: usize) {
         let began = self.last.get();
-        let now = match now {
-            Some(now) => {
-                self.last.set(self.board.time_of(now));
-                self.last.get()
-            }
-            None => self.look_at_clock(),
-        };
+        let now = self.look_at_clock();
         self.turn.events.set(events.min(0xFFFF) as u16);
         let whole_ms = |timeout: Duration| {
             let ms = timeout.as_secs().saturating_mul(1000) + u64::from(timeout.subsec_millis());
