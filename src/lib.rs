@@ -107,9 +107,9 @@ pub use reactor::{Interest, Ready};
 pub use runtime::{
     AsyncFd, Builder, Closed, DetachedJob, Dump, Elapsed, EnterGuard, FdWatch, Handle, Interval,
     Job, JobHandle, MissedTicks, Runtime, ShutdownReport, Sleep, Stats, TaskDump, TaskEvent,
-    TaskEventKind, Timer, Watcher, YieldNow, call_at, call_later, call_soon, expected_block,
-    interval, interval_at, mark, no_unwind, offload, sleep, sleep_until, spawn, spawn_blocking,
-    spawn_named, stats, stop, tasks, timeout, watch_fd, yield_now,
+    TaskEventKind, Timer, Watcher, YieldNow, assert_no_stall, call_at, call_later, call_soon,
+    expected_block, interval, interval_at, mark, no_unwind, offload, sleep, sleep_until, spawn,
+    spawn_blocking, spawn_named, stats, stop, tasks, timeout, watch_fd, yield_now,
 };
 pub use stdin::{Stdin, stdin};
 pub use watchdog::{Stage, StallReport, Waiting, Watchdog};

@@ -8,9 +8,8 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::history::History;
 use super::tables::{Tables, list, milliseconds};
-use crate::export::quoted;
 use crate::runtime::{BACKEND, Watcher};
-use crate::watch::{Board, Phase};
+use crate::watch::{Board, Phase, quoted};
 use crate::watchdog::{Found, StallReport};
 
 /// What does not change from frame to frame.

@@ -6,10 +6,9 @@ use std::time::Instant;
 use super::frame::queue_counts;
 use crate::blocking::{PoolStats, RunningJob};
 use crate::executor::TaskState;
-use crate::export::quoted;
 use crate::runtime::{TaskDump, Watcher};
 use crate::sys::readable_now;
-use crate::watch::{Board, FdSeen, SlotState, TaskSeen, WaitKind};
+use crate::watch::{Board, FdSeen, SlotState, TaskSeen, WaitKind, quoted};
 
 /// How many of each a frame holds; the page says how many more there are.
 const TASKS_MAX: usize = 200;

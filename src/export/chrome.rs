@@ -15,10 +15,9 @@ use std::fmt::Write;
 
 use super::counters;
 use super::flows;
-use super::json::quoted;
 use super::lives::{Lives, culprit};
 use super::slices::{Slice, Thread, threads};
-use crate::watch::{EventKind, Recording};
+use crate::watch::{EventKind, Recording, quoted};
 
 pub(super) const LOOP: u32 = 1;
 pub(super) const WORKERS: u32 = 10;

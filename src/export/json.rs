@@ -1,41 +1,13 @@
-//! JSON (RFC 8259), written and read without a crate: as much of it as recordings need.
+//! JSON (RFC 8259), read without a crate: as much of it as recordings need.
 //!
-//! The reader goes over a text once and builds nothing of its own, so it needs no memory but for
+//! It goes over a text once and builds nothing of its own, so it needs no memory but for
 //! the text it hands out, and goes no deeper than it is asked to.
 
 use std::borrow::Cow;
-use std::fmt::{self, Write};
 use std::io;
 
 /// Levels of what is skipped: deeper than anything that is written here.
 const DEPTH_MAX: u32 = 32;
-
-/// The text in quotes. It may also stand in the middle of a page: no tag, no end of a script.
-pub(crate) fn quoted(text: &str) -> impl fmt::Display + '_ {
-    Quoted(text)
-}
-
-struct Quoted<'t>(&'t str);
-
-impl fmt::Display for Quoted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_char('"')?;
-        for c in self.0.chars() {
-            match c {
-                '"' | '\\' => write!(f, "\\{c}")?,
-                '\n' => f.write_str("\\n")?,
-                '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => escaped(f, c)?,
-                c if c.is_control() => escaped(f, c)?,
-                c => f.write_char(c)?,
-            }
-        }
-        f.write_char('"')
-    }
-}
-
-fn escaped(f: &mut fmt::Formatter<'_>, c: char) -> fmt::Result {
-    write!(f, "\\u{:04x}", u32::from(c))
-}
 
 /// Reads a text from front to end; each call takes what it names, or fails.
 pub(super) struct Reader<'t> {

@@ -2,8 +2,7 @@
 
 use std::fmt::Write;
 
-use super::json::quoted;
-use crate::watch::{Event, EventKind, Recording, Stall};
+use crate::watch::{Event, EventKind, Recording, Stall, quoted};
 
 impl Recording {
     /// The recording as one JSON object a line: events in their order, then stalls. `at`, and what

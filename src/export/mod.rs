@@ -36,5 +36,4 @@ mod saved;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use json::quoted;
 pub use mermaid::MermaidOptions;

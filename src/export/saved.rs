@@ -53,8 +53,8 @@ use std::fmt::Write;
 use std::io;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::json::{Reader, quoted};
-use crate::watch::{Event, Frame, Level, Owner, Recording, Stall, Verdict};
+use super::json::Reader;
+use crate::watch::{Event, Frame, Level, Owner, Recording, Stall, Verdict, quoted};
 
 const VERSION: u64 = 1;
 /// An empty stall takes a hundred times the memory of its text.

@@ -4,9 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::chrome::{LOOP, WORKERS, micros};
-use super::json::quoted;
 use super::lives::{Lives, culprit};
-use crate::watch::{Event, EventKind, Stall};
+use crate::watch::{Event, EventKind, Stall, quoted};
 
 /// What a thread did for some time.
 pub(super) struct Slice {

@@ -9,8 +9,7 @@ use std::time::{Duration, Instant};
 use super::parts::Parts;
 use crate::blocking::{PoolStats, RunningJob};
 use crate::executor::{TaskInfo, TaskState};
-use crate::export::quoted;
-use crate::watch::{Board, Phase, Runs, SlotState, TaskSeen, Wait, WaitKind, escaped};
+use crate::watch::{Board, Phase, Runs, SlotState, TaskSeen, Wait, WaitKind, escaped, quoted};
 
 /// What every task waited for when this was taken.
 ///

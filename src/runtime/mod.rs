@@ -46,6 +46,7 @@ mod fd_watch;
 mod shutdown;
 mod stats;
 mod watching;
+mod no_stall;
 mod watcher;
 mod dump;
 
@@ -60,6 +61,7 @@ pub use handle::{Closed, Handle};
 pub use interval::{Interval, MissedTicks, interval, interval_at};
 #[cfg(feature = "hyper")]
 pub(crate) use loose_sleep::LooseSleep;
+pub use no_stall::assert_no_stall;
 pub use offload::{Job, JobHandle, offload, spawn_blocking};
 pub(crate) use parts::Parts;
 pub(crate) use queued::Queued;

@@ -104,10 +104,12 @@ pub(crate) enum Unwound {
     ForeignStack,
     /// Too little of the stack was left.
     NoRoom,
+    /// It found less than the frame pointers did.
+    CutShort,
 }
 
 impl Unwound {
-    const ALL: [(Self, &'static str); 7] = [
+    const ALL: [(Self, &'static str); 8] = [
         (Self::Walked, "unwinder"),
         (Self::Off, "frame pointers, the unwinder is off"),
         (Self::Panicking, "frame pointers, a panic unwinds"),
@@ -121,6 +123,7 @@ impl Unwound {
             "nothing but the address, on a foreign stack",
         ),
         (Self::NoRoom, "frame pointers, the stack is nearly full"),
+        (Self::CutShort, "frame pointers, the unwinder lost its way"),
     ];
 
     /// How the stack was taken, in words.
@@ -135,9 +138,6 @@ pub(crate) struct StackSample {
     pub(crate) pcs: Vec<usize>,
     /// Which walk they are of, and why not the better one.
     pub(crate) how: Unwound,
-    /// How many frames each walk found.
-    pub(crate) framed: usize,
-    pub(crate) unwound: usize,
     /// The loop had moved on: this is the stack of something else, and was not taken.
     pub(crate) is_stale: bool,
 }
@@ -365,16 +365,15 @@ impl Row {
         let (framed, unwound) = (self.framed.len(), self.unwound.len());
         let how = usize::from(self.how.load(Ordering::Relaxed));
         // One that the unwinder cut short has lost its way.
-        let better = if unwound >= framed {
-            &self.unwound
-        } else {
-            &self.framed
+        let how = Unwound::ALL[how.min(Unwound::ALL.len() - 1)].0;
+        let (better, how) = match how {
+            _ if unwound >= framed => (&self.unwound, how),
+            Unwound::Walked => (&self.framed, Unwound::CutShort),
+            _ => (&self.framed, how),
         };
         StackSample {
             pcs: better.to_vec(),
-            how: Unwound::ALL[how.min(Unwound::ALL.len() - 1)].0,
-            framed,
-            unwound,
+            how,
             is_stale: self.is_stale.load(Ordering::Relaxed),
         }
     }

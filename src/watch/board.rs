@@ -15,7 +15,8 @@ use super::names::Names;
 use super::pulse::Pulse;
 use super::recording::Level;
 use super::ring::Ring;
-use super::slots::{Slots, TaskSeen, escaped};
+use super::slots::{Slots, TaskSeen};
+use super::text::escaped;
 
 /// What is to be written, and how much of it is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

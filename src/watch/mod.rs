@@ -12,6 +12,7 @@
 //! The loop neither locks nor allocates nor formats for those who watch: a reader copies, looks
 //! whether it was overtaken, and copies again.
 
+mod text;
 mod wait;
 mod pulse;
 mod chunks;
@@ -36,8 +37,9 @@ pub(crate) use facts::{Completed, Handed};
 pub(crate) use fds::FdSeen;
 pub(crate) use pulse::{Phase, Runs};
 pub use recording::{Level, Recording};
-pub(crate) use slots::{SlotState, TaskSeen, escaped};
+pub(crate) use slots::{SlotState, TaskSeen};
 pub use stall::{Frame, Owner, Stall, Verdict};
+pub(crate) use text::{escaped, quoted};
 pub use wait::WaitKind;
 pub(crate) use wait::{Noted, Wait, take_noted, waits_for, waker_cloned};
 pub(crate) use writer::Writer;

@@ -4,7 +4,7 @@
 //! and sees the same odd number knows that one poll or callback has run all
 //! that time. The loop pays two stores a poll for it.
 
-use std::sync::atomic::Ordering::{Relaxed, Release};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
 
 /// What the loop does.
@@ -67,9 +67,10 @@ pub(crate) struct Pulse {
     /// often it did.
     stuck_at: AtomicU64,
     pub(crate) stalls: AtomicU32,
-    /// By the loop: how long the last stall was, in nanoseconds, and at which
-    /// number it ended.
+    /// By the loop: how long the last stall was and when it ended, in
+    /// nanoseconds, and at which number.
     stall_took: AtomicU64,
+    stall_ended: AtomicU64,
     stall_over: AtomicU64,
 }
 
@@ -79,8 +80,9 @@ impl Pulse {
         &self.seq
     }
 
+    /// What is read of the pulse after it is not older.
     pub(crate) fn seq(&self) -> u64 {
-        self.seq.load(Relaxed)
+        self.seq.load(Acquire)
     }
 
     pub(crate) fn turn(&self) -> u64 {
@@ -96,7 +98,8 @@ impl Pulse {
         if self.seq().is_multiple_of(2) {
             return None;
         }
-        let runs = self.runs.load(Relaxed);
+        // Whoever reads `seq` after this sees at least that of who runs.
+        let runs = self.runs.load(Acquire);
         Some(match runs & CALLBACK {
             0 => Runs::Task(runs as u32),
             _ => Runs::Callback(runs as u32),
@@ -122,8 +125,9 @@ impl Pulse {
             Runs::Task(slot) => u64::from(slot),
             Runs::Callback(place) => CALLBACK | u64::from(place),
         };
-        self.runs.store(word, Relaxed);
-        self.seq.store(self.seq.load(Relaxed) + 1, Release);
+        self.runs.store(word, Release);
+        // Also after a beginning whose end was lost.
+        self.seq.store((self.seq.load(Relaxed) + 1) | 1, Release);
     }
 
     /// Ends what `begin` began, and says whether the watchdog had seen it
@@ -131,14 +135,17 @@ impl Pulse {
     #[inline]
     pub(super) fn end(&self) -> bool {
         let seq = self.seq.load(Relaxed);
-        self.seq.store(seq + 1, Release);
+        // Also after an end that had no beginning: a hook may panic before.
+        self.seq.store((seq | 1) + 1, Release);
         self.stuck_at.load(Relaxed) == seq
     }
 
-    /// Says how long the stall was that has just ended.
+    /// Says how long the stall was at most that has just ended, and when that
+    /// was.
     #[cold]
-    pub(super) fn stall_ended(&self, took: u64) {
+    pub(super) fn stall_ended(&self, took: u64, ended: u64) {
         self.stall_took.store(took, Relaxed);
+        self.stall_ended.store(ended, Relaxed);
         let seq = self.seq.load(Relaxed);
         self.stall_over.store(seq - 1, Release);
     }
@@ -184,9 +191,46 @@ impl Pulse {
         self.stuck_at.store(seq, Relaxed);
     }
 
-    /// How long the stall was that was marked at `seq`, if the loop has told.
-    pub(crate) fn stall_took(&self, seq: u64) -> Option<u64> {
-        let over = self.stall_over.load(std::sync::atomic::Ordering::Acquire);
-        (over == seq).then(|| self.stall_took.load(Relaxed))
+    /// How long the stall was at most that was marked at `seq`, and when it
+    /// ended, if the loop has told.
+    pub(crate) fn stall_took(&self, seq: u64) -> Option<(u64, u64)> {
+        let over = self.stall_over.load(Acquire);
+        (over == seq).then(|| {
+            let (took, ended) = (&self.stall_took, &self.stall_ended);
+            (took.load(Relaxed), ended.load(Relaxed))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Pulse, Runs};
+
+    #[test]
+    fn a_lost_beginning_or_end_turns_nothing_around() {
+        let pulse = Pulse::default();
+        pulse.end();
+        assert_eq!(pulse.runs(), None);
+        for slot in 0..3 {
+            pulse.begin(Runs::Task(slot));
+            assert_eq!(pulse.runs(), Some(Runs::Task(slot)), "its end will be lost");
+        }
+        assert!(!pulse.end());
+        assert_eq!(pulse.runs(), None);
+    }
+
+    #[test]
+    fn what_was_marked_says_how_long_it_was() {
+        let pulse = Pulse::default();
+        pulse.begin(Runs::Callback(7));
+        let seq = pulse.seq();
+        pulse.mark_stuck(seq);
+        assert_eq!(pulse.stall_took(seq), None);
+        assert!(pulse.end());
+        pulse.stall_ended(5, 12);
+        assert_eq!(pulse.stall_took(seq), Some((5, 12)));
+        pulse.begin(Runs::Task(1));
+        assert!(!pulse.end(), "the next is not marked");
+        assert_eq!(pulse.stall_took(seq + 2), None);
     }
 }

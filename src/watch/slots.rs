@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, fence};
 
 use super::chunks::Chunks;
 use super::event::NameId;
+use super::text::escaped;
 use super::wait::{Wait, WaitKind};
 
 /// What of a label is kept.
@@ -278,16 +279,4 @@ impl Slot {
         };
         escaped(text)
     }
-}
-
-/// The text without control characters.
-pub(crate) fn escaped(text: &str) -> String {
-    let mut clean = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter.is_control() {
-            true => clean.extend(letter.escape_default()),
-            false => clean.push(letter),
-        }
-    }
-    clean
 }

@@ -43,11 +43,17 @@ pub struct Stall {
 }
 
 impl Stall {
-    /// The innermost function that is neither the runtime's nor std's; the innermost at all, if
-    /// there is none such.
+    /// The innermost function that is the program's; of nobody that is known, if there is none
+    /// such; the innermost at all, if there is neither.
     pub fn culprit(&self) -> Option<&Frame> {
-        let yours = self.stack.iter().find(|frame| frame.owner == Owner::Yours);
-        yours.or(self.stack.first())
+        let at = self.culprit_at()?;
+        self.stack.get(at)
+    }
+
+    pub(crate) fn culprit_at(&self) -> Option<usize> {
+        let of = |owner| self.stack.iter().position(|frame| frame.owner == owner);
+        let first = (!self.stack.is_empty()).then_some(0);
+        of(Owner::Yours).or_else(|| of(Owner::Unknown)).or(first)
     }
 }
 

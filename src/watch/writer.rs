@@ -378,8 +378,9 @@ impl Writer {
 
     #[cold]
     fn stall_ends(&self, began: u64) {
-        let took = self.look_at_clock() - began;
-        self.board.pulse.stall_ended(took);
+        let ended = self.look_at_clock();
+        let took = ended - began;
+        self.board.pulse.stall_ended(took, ended);
         let stall = self.board.pulse.stalls.load(Relaxed);
         self.push(
             self.last.get(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::sys::PulseCells;
 use crate::watch::{Board, Phase, Runs, SlotState, WaitKind};
 
-use super::watched::{Beat, Culprit, Doing, Waiting, Watched};
+use super::watched::{Beat, Culprit, Doing, Took, Waiting, Watched};
 
 impl PulseCells for Board {
     fn seq(&self) -> &AtomicU64 {
@@ -82,8 +82,14 @@ impl Watched for Board {
         self.pulse.mark_stuck(seq);
     }
 
-    fn took(&self, seq: u64) -> Option<u64> {
-        self.pulse.stall_took(seq)
+    fn took(&self, seq: u64) -> Option<Took> {
+        let (took, ended) = self.pulse.stall_took(seq)?;
+        let is_exact = self.ring.is_some();
+        Some(Took {
+            took,
+            is_exact,
+            ended,
+        })
     }
 
     fn now(&self) -> u64 {

@@ -3,12 +3,13 @@
 //! ```text
 //!   the pulse ──▶ rounds: the same odd number for 100 ms? ──▶ the kernel: on CPU? in which call?
 //!                                                        └──▶ a sample of the stack ──▶ names
-//!   report ◀── verdict ◀─────────────────────────────────────────────────────────────────┘
+//!   report ◀── tray ◀── verdict ◀────────────────────────────────────────────────────────┘
 //!     ├──▶ standard error, and `on_stall`
 //!     └──▶ findings, for recordings, dumps and the page
 //! ```
 //!
-//! It lives on a thread of its own, for one that lived on the loop would be stuck with it.
+//! It lives on threads of its own, for one that lived on the loop would be stuck with it: one looks,
+//! and one tells, which may take longer than a nap.
 
 mod watchdog;
 mod watched;
@@ -20,6 +21,9 @@ mod symbols;
 mod naming;
 mod report;
 mod findings;
+mod teller;
+mod tray;
+mod guard;
 mod thread;
 #[cfg(test)]
 mod tests;

@@ -15,14 +15,31 @@ const STD: [&str; 7] = [
     "backtrace_rs",
 ];
 
-/// Functions of the C library and the linker that have no file of their own.
-const STARTS: [&str; 6] = [
+/// Functions of the C library and the linker that a program is linked with, without a file; and
+/// the `main` that the compiler makes.
+const STARTS: [&str; 7] = [
+    "main",
     "_start",
     "start_thread",
     "clone3",
     "__clone",
     "__libc_start_main",
     "__restore_rt",
+];
+
+/// What a program is loaded with whatever it does. Their functions have files of their own where
+/// a distribution's debug information is installed.
+const LIBC: [&str; 10] = [
+    "libc.",
+    "libc-",
+    "ld-",
+    "libm.",
+    "libm-",
+    "libpthread",
+    "libgcc_s",
+    "linux-vdso",
+    "libsystem_",
+    "libstdc++",
 ];
 
 /// The name of a function, demangled: without the hash at its end and the arguments of generics.
@@ -90,19 +107,10 @@ pub(super) fn owner(function: &str, file: &str, module: &str) -> Owner {
     let is_of_std = |file: &str| file.contains("/rustc/") || file.contains("/rustlib/src/");
     let own = concat!(env!("CARGO_MANIFEST_DIR"), "/src/");
     let name = module.rsplit('/').next().unwrap_or_default();
-    let is_of_libc = [
-        "libc.",
-        "libc-",
-        "ld-",
-        "libpthread",
-        "libgcc_s",
-        "linux-vdso",
-        "libsystem_",
-    ]
-    .iter()
-    .any(|start| name.starts_with(start));
+    let is_of_libc = LIBC.iter().any(|start| name.starts_with(start));
+    let is_start = file.is_empty() && STARTS.contains(&function);
     match crate_of(function) {
-        _ if is_of_std(file) || is_of_libc || STARTS.contains(&function) => Owner::Std,
+        _ if is_of_std(file) || is_of_libc || is_start => Owner::Std,
         Some(name) if STD.contains(&name) => Owner::Std,
         Some("tourbillon") => Owner::Runtime,
         _ if file.starts_with(own) => Owner::Runtime,

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-use crate::watch::{Frame, Owner, Stall, Verdict};
+use crate::watch::{Frame, Owner, Stall, Verdict, escaped, quoted};
 
 use super::watched::Waiting;
 
@@ -93,43 +93,44 @@ impl StallReport {
         let mut text = String::from("{");
         let stall = &self.stall;
         let verdict = stall.verdict;
-        pair(&mut text, "tourbillon", &quoted(self.stage.name()));
-        pair(&mut text, "id", &stall.id.to_string());
-        pair(&mut text, "ms", &millis(self.elapsed));
-        pair(&mut text, "limit_ms", &millis(self.limit));
-        pair(&mut text, "task", &stall.task.to_string());
-        pair(&mut text, "label", &quoted(&stall.label));
-        pair(&mut text, "place", &quoted(&stall.place));
-        pair(&mut text, "poll", &stall.poll.to_string());
-        pair(&mut text, "kind", &quoted(verdict.name()));
-        pair(&mut text, "verdict", &quoted(verdict.text()));
+        pair(&mut text, "tourbillon", quoted(self.stage.name()));
+        pair(&mut text, "id", stall.id);
+        pair(&mut text, "ms", millis(self.elapsed));
+        pair(&mut text, "limit_ms", millis(self.limit));
+        pair(&mut text, "task", stall.task);
+        pair(&mut text, "label", quoted(&stall.label));
+        pair(&mut text, "place", quoted(&stall.place));
+        pair(&mut text, "poll", stall.poll);
+        pair(&mut text, "kind", quoted(verdict.name()));
+        pair(&mut text, "verdict", quoted(verdict.text()));
         let cpu = self.cpu.map_or_else(|| "null".to_owned(), millis);
-        pair(&mut text, "cpu_ms", &cpu);
-        let call = self.syscall.as_ref().map(|call| quoted(call));
-        pair(&mut text, "syscall", call.as_deref().unwrap_or("null"));
+        pair(&mut text, "cpu_ms", cpu);
+        let call = self.syscall.as_ref();
+        let call = call.map_or_else(|| "null".to_owned(), |call| quoted(call).to_string());
+        pair(&mut text, "syscall", call);
         let frames: Vec<String> = stall.stack.iter().map(frame_json).collect();
-        pair(&mut text, "stack", &format!("[{}]", frames.join(",")));
-        pair(&mut text, "how", &quoted(&self.how));
+        pair(&mut text, "stack", format!("[{}]", frames.join(",")));
+        pair(&mut text, "how", quoted(&self.how));
         let (same, of) = stall.same;
-        pair(&mut text, "same", &format!("[{same},{of}]"));
-        pair(&mut text, "waiting", &waiting_json(&self.waiting));
-        pair(&mut text, "held_back", &self.held_back.to_string());
-        pair(&mut text, "try", &quoted(verdict.hint()));
+        pair(&mut text, "same", format!("[{same},{of}]"));
+        pair(&mut text, "waiting", waiting_json(&self.waiting));
+        pair(&mut text, "held_back", self.held_back);
+        pair(&mut text, "try", quoted(verdict.hint()));
         text.push('}');
         text
     }
 
-    /// The frames that are shown: all, if that was asked for, else the program's own.
+    /// The frames that are shown, the culprit first: those of the program that it was called by.
+    /// All, if that was asked for.
     fn shown(&self) -> Vec<&Frame> {
         let stack = &self.stall.stack;
-        let is_shown =
-            |frame: &&Frame| self.shows_all || matches!(frame.owner, Owner::Yours | Owner::Unknown);
-        let most = if self.shows_all {
-            usize::MAX
-        } else {
-            SHOWN_MAX
-        };
-        let shown: Vec<_> = stack.iter().filter(is_shown).take(most).collect();
+        if self.shows_all {
+            return stack.iter().collect();
+        }
+        let is_shown = |frame: &&Frame| matches!(frame.owner, Owner::Yours | Owner::Unknown);
+        let from = self.stall.culprit_at().unwrap_or(0);
+        let callers = stack.iter().skip(from);
+        let shown: Vec<_> = callers.filter(is_shown).take(SHOWN_MAX).collect();
         // Where nothing is the program's, what is there is better than nothing.
         if shown.is_empty() {
             return stack.iter().take(SHOWN_MAX).collect();
@@ -150,6 +151,7 @@ impl StallReport {
         );
         writeln!(f, "{head:<78} stall {}", stall.id)?;
         let who = match stall.task {
+            0 if stall.place.is_empty() => "unknown: it ended as it was looked at".to_owned(),
             0 => "a callback".to_owned(),
             1 => format!("main (#1), poll {}", stall.poll),
             task => {
@@ -201,11 +203,14 @@ impl StallReport {
         }
         let hidden = stack.len() - shown.len();
         if hidden > 0 {
+            let is_own = |frame: &&Frame| frame.owner == Owner::Yours;
+            let own = stack.iter().filter(is_own).count();
+            let whose = match own > SHOWN_MAX {
+                true => "other",
+                false => "runtime and library",
+            };
             let all = "TOURBILLON_FULL_STACK=1 shows them";
-            writeln!(
-                f,
-                "           ({hidden} runtime and std frames hidden, {all})"
-            )?;
+            writeln!(f, "           ({hidden} {whose} frames hidden, {all})")?;
         }
         Ok(())
     }
@@ -285,61 +290,32 @@ fn waiting_json(waiting: &Waiting) -> String {
         |(now, limit)| format!("[{now},{limit}]"),
     );
     let mut text = String::from("{");
-    pair(&mut text, "ready", &waiting.ready.to_string());
-    pair(&mut text, "callbacks", &waiting.callbacks.to_string());
-    pair(&mut text, "overdue", &waiting.overdue.to_string());
-    pair(&mut text, "worst_late_ms", &millis(waiting.worst_late));
-    pair(&mut text, "unread", &waiting.unread.to_string());
-    pair(&mut text, "accept", &accept);
+    pair(&mut text, "ready", waiting.ready);
+    pair(&mut text, "callbacks", waiting.callbacks);
+    pair(&mut text, "overdue", waiting.overdue);
+    pair(&mut text, "worst_late_ms", millis(waiting.worst_late));
+    pair(&mut text, "unread", waiting.unread);
+    pair(&mut text, "accept", accept);
     text.push('}');
     text
 }
 
 fn frame_json(frame: &Frame) -> String {
     let mut text = String::from("{");
-    pair(&mut text, "function", &quoted(&frame.function));
-    pair(&mut text, "file", &quoted(&frame.file));
-    pair(&mut text, "line", &frame.line.to_string());
-    pair(&mut text, "owner", &quoted(frame.owner.text()));
+    pair(&mut text, "function", quoted(&frame.function));
+    pair(&mut text, "file", quoted(&frame.file));
+    pair(&mut text, "line", frame.line);
+    pair(&mut text, "owner", quoted(frame.owner.text()));
     text.push('}');
     text
 }
 
 /// Adds a name and a value that is JSON already.
-fn pair(text: &mut String, name: &str, value: &str) {
+fn pair(text: &mut String, name: &str, value: impl fmt::Display) {
     if !text.ends_with('{') {
         text.push(',');
     }
     let _ = write!(text, "\"{name}\":{value}");
-}
-
-/// A text as JSON has it, on one line and in any encoding of ASCII's family.
-pub(super) fn quoted(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for letter in text.chars() {
-        match letter {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            letter if letter.is_control() || "\u{2028}\u{2029}".contains(letter) => {
-                let _ = write!(quoted, "\\u{:04x}", u32::from(letter));
-            }
-            letter => quoted.push(letter),
-        }
-    }
-    quoted.push('"');
-    quoted
-}
-
-/// A text that a terminal prints and does not obey.
-pub(super) fn escaped(text: &str) -> String {
-    let mut clean = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter.is_control() {
-            true => clean.extend(letter.escape_default()),
-            false => clean.push(letter),
-        }
-    }
-    clean
 }
 
 /// Whole milliseconds.

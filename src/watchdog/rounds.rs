@@ -76,6 +76,11 @@ impl Rounds {
         self.rested = Some(now);
     }
 
+    /// It will not look again. What was stuck, at this number and since then, is over.
+    pub(super) fn end(&mut self) -> Option<(u64, u64)> {
+        self.open.take().map(|open| (open.seq, open.since))
+    }
+
     /// The watchdog has woken up.
     pub(super) fn look(&mut self, now: u64, beat: Beat) -> Look {
         let mut look = Look {
@@ -126,7 +131,8 @@ impl Rounds {
     fn gap(&mut self, now: u64) -> Option<(u64, u64)> {
         let rested = self.rested?;
         let late = now.saturating_sub(rested).saturating_sub(self.nap);
-        if late <= self.limit {
+        // Of a limit below the nap, every thread's ordinary lateness is more.
+        if late <= self.limit.max(2 * self.nap) {
             return None;
         }
         self.seen = None;

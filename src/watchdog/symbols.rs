@@ -6,6 +6,7 @@
 //! for addr2line(1).
 
 use std::path::PathBuf;
+use std::sync::Once;
 
 use crate::sys::module_of;
 use crate::watch::{Frame, Owner};
@@ -56,10 +57,8 @@ impl Symbols {
     #[cfg(feature = "symbols")]
     fn frame(&self, full: &str, file: Option<PathBuf>, line: Option<u32>, inside: usize) -> Frame {
         let path = file.as_ref().map(|file| file.to_string_lossy());
-        let module = match &path {
-            Some(_) => String::new(),
-            None => module_of(inside).map_or_else(String::new, |module| module.path),
-        };
+        // Also where there is a file: the C library's may be known, too.
+        let module = module_of(inside).map_or_else(String::new, |module| module.path);
         let function = super::naming::function_name(full);
         let whose = owner(full, path.as_deref().unwrap_or_default(), &module);
         let working = self.working.as_deref();
@@ -105,14 +104,18 @@ fn by_module(inside: usize) -> Frame {
     }
 }
 
-/// Reads the tables, on a thread of its own, so that the first report need not wait for them.
+/// Reads the tables, once in a process and on a thread of its own, so that the first report need
+/// not wait for them.
 pub(super) fn warm_up() {
+    static READ: Once = Once::new();
     if !cfg!(feature = "symbols") {
         return;
     }
-    let read = || drop(Symbols::new().frames(&[warm_up as fn() as usize + 1]));
-    // Without it the first report comes later, and that is all.
-    let _ = std::thread::Builder::new()
-        .name("tourbillon-symbols".to_owned())
-        .spawn(read);
+    READ.call_once(|| {
+        let read = || drop(Symbols::new().frames(&[warm_up as fn() as usize + 1]));
+        // Without it the first report comes later, and that is all.
+        let _ = std::thread::Builder::new()
+            .name("tourbillon-symbols".to_owned())
+            .spawn(read);
+    });
 }

@@ -73,12 +73,15 @@ impl Watchdog {
             on_stall: None,
             abort_after: None,
             // If it is not taken without waiting, it is lost: nobody would read it soon.
-            say: Arc::new(|text| drop(write_stderr(text))),
+            say: Arc::new(|text| {
+                write_stderr(text);
+            }),
         }
     }
 
     /// How long one poll or callback may run; 100 ms by default, 1 ms at least. The watchdog wakes
-    /// four times as often, but not more than every 5 ms.
+    /// four times as often, but not more than every 5 ms; one that is longer by less than that may
+    /// go unseen.
     ///
     /// # Examples
     ///
@@ -127,8 +130,11 @@ impl Watchdog {
         self
     }
 
-    /// How many stalls are written out in a minute; 5 by default. The rest is counted, and said
-    /// with the next that is; [`on_stall`](Self::on_stall) hears of all of them.
+    /// How many stalls are written out in a minute; 5 by default, 0 for none. The rest is counted,
+    /// and said with the next that is, when the minute is over or when the runtime ends;
+    /// [`on_stall`](Self::on_stall) hears of all of them.
+    ///
+    /// Of slow turns, as many again are written.
     ///
     /// # Examples
     ///
@@ -159,8 +165,9 @@ impl Watchdog {
     /// Calls `on_stall` with every report: when a stall is noticed, at each further sample of it,
     /// and when it is over ([`StallReport::stage`] says which).
     ///
-    /// It is called on the watchdog's thread, after the report was written; while it runs, nobody
-    /// watches. If it panics, that is caught, and it is called again the next time.
+    /// It is called on a thread of the watchdog's, after the report was written; the other watches
+    /// on. Whoever is 64 reports behind is not told of the next. If it panics, that is caught, and
+    /// it is called again the next time. The end of the runtime waits for it.
     ///
     /// # Examples
     ///

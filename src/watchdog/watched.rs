@@ -20,8 +20,8 @@ pub(crate) trait Watched: Send + Sync + 'static {
     /// Has it measure how long what runs at `seq` holds it.
     fn mark_stuck(&self, seq: u64);
 
-    /// How long what was marked at `seq` has held it, in nanoseconds, once that is over.
-    fn took(&self, seq: u64) -> Option<u64>;
+    /// How long what was marked at `seq` has held it, once that is over.
+    fn took(&self, seq: u64) -> Option<Took>;
 
     /// Nanoseconds since the board was made; it does not go on while the machine is suspended.
     fn now(&self) -> u64;
@@ -47,7 +47,18 @@ pub(crate) enum Doing {
     Held,
 }
 
-/// Who holds the loop.
+/// A stall that is over, by the loop's own word; nanoseconds of the board.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Took {
+    /// How long it was; unless that is exact, from when the loop last looked at its clock, which
+    /// was before all polls of the turn.
+    pub(crate) took: u64,
+    /// There is a recorder, so the clock is read at each poll.
+    pub(crate) is_exact: bool,
+    pub(crate) ended: u64,
+}
+
+/// Who holds the loop; a callback without a place is nobody that is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Culprit {
     /// Its number; 0 for a callback.

@@ -125,10 +125,7 @@ fn a_busy_thread_is_seen_at_work() {
     let sample = watched.sample();
     if UNWINDS {
         assert_eq!(sample.how, Unwound::Walked);
-        assert!(
-            sample.unwound >= sample.framed && sample.unwound > 3,
-            "{sample:?}"
-        );
+        assert!(sample.pcs.len() > 3, "{sample:?}");
     }
 }
 
@@ -147,10 +144,9 @@ fn where_unwinding_is_forbidden_frame_pointers_have_to_do() {
     watched.cells.no_unwind.store(1, Ordering::SeqCst);
     let sample = watched.sample();
     if UNWINDS {
-        assert_eq!((sample.how, sample.unwound), (Unwound::Forbidden, 0));
+        assert_eq!(sample.how, Unwound::Forbidden);
     }
-    assert_eq!(sample.pcs.len(), sample.framed);
-    assert!(sample.framed >= 1);
+    assert!(!sample.pcs.is_empty());
     watched.cells.no_unwind.store(0, Ordering::SeqCst);
     assert_ne!(watched.sample().how, Unwound::Forbidden);
 }

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use crate::sys::ThreadId;
 use crate::watchdog::findings::Findings;
+use crate::watchdog::guard::{Guard, Means};
 use crate::watchdog::report::{Stage, StallReport};
 use crate::watchdog::rounds::Look;
-use crate::watchdog::thread::{Guard, Means};
-use crate::watchdog::watched::{Beat, Culprit, Doing, Waiting, Watched};
+use crate::watchdog::teller::Teller;
+use crate::watchdog::tray::Tray;
+use crate::watchdog::watched::{Beat, Culprit, Doing, Took, Waiting, Watched};
 use crate::watchdog::{Found, Watchdog};
 
 const MS: u64 = 1_000_000;
@@ -23,7 +25,9 @@ struct Pretended {
     now: AtomicU64,
     beat: Mutex<Beat>,
     marked: AtomicU64,
+    marks: AtomicU32,
     took: AtomicU64,
+    ended: AtomicU64,
 }
 
 impl Watched for Pretended {
@@ -53,12 +57,20 @@ impl Watched for Pretended {
     }
 
     fn mark_stuck(&self, seq: u64) {
+        self.marks.fetch_add(1, SeqCst);
         self.marked.store(seq, SeqCst);
     }
 
-    fn took(&self, seq: u64) -> Option<u64> {
+    fn took(&self, seq: u64) -> Option<Took> {
         assert_eq!(seq, self.marked.load(SeqCst));
-        Some(self.took.load(SeqCst)).filter(|&took| took > 0)
+        let took = Some(self.took.load(SeqCst)).filter(|&took| took > 0)?;
+        let ended = self.ended.load(SeqCst);
+        let is_exact = false;
+        Some(Took {
+            took,
+            is_exact,
+            ended,
+        })
     }
 
     fn now(&self) -> u64 {
@@ -66,10 +78,26 @@ impl Watched for Pretended {
     }
 }
 
+/// A guard without a thread that it could interrupt.
+fn made_up(
+    config: &Watchdog,
+    board: Arc<dyn Watched>,
+    findings: &Arc<Findings>,
+    tray: &Arc<Tray>,
+) -> Guard {
+    let means = Means {
+        thread: ThreadId::here(),
+        sampler: None,
+    };
+    Guard::new(config, board, means, Arc::clone(findings), Arc::clone(tray))
+}
+
 /// It, its watchdog, and all that was said.
 struct Scene {
     board: Arc<Pretended>,
     guard: Guard,
+    tray: Arc<Tray>,
+    teller: Teller,
     findings: Arc<Findings>,
     said: Arc<Mutex<String>>,
     told: Arc<Mutex<Vec<StallReport>>>,
@@ -90,7 +118,9 @@ impl Scene {
             now: AtomicU64::new(1_000 * MS),
             beat,
             marked: AtomicU64::new(0),
+            marks: AtomicU32::new(0),
             took: AtomicU64::new(0),
+            ended: AtomicU64::new(0),
         });
         let said = Arc::new(Mutex::new(String::new()));
         let told = Arc::new(Mutex::new(Vec::new()));
@@ -98,18 +128,18 @@ impl Scene {
         let config = config
             .say_to(move |text| its_said.lock().unwrap().push_str(text))
             .on_stall(move |report| its_told.lock().unwrap().push(report.clone()));
-        let means = Means {
-            thread: ThreadId::here(),
-            sampler: None,
-            how: "no stacks: it is made up".to_owned(),
-        };
         let findings = Arc::new(Findings::default());
+        let tray = Arc::new(Tray::default());
         let watched = Arc::clone(&board) as Arc<dyn Watched>;
-        let mut guard = Guard::new(&config, watched, means, Arc::clone(&findings));
+        let mut guard = made_up(&config, watched, &findings, &tray);
         guard.rest();
+        let how = "no stacks: it is made up".to_owned();
+        let teller = Teller::new(&config, Arc::clone(&findings), how);
         Self {
             board,
             guard,
+            tray,
+            teller,
             findings,
             said,
             told,
@@ -123,10 +153,25 @@ impl Scene {
 
     /// The watchdog sleeps for so long, then looks.
     fn after(&mut self, nanoseconds: u64) -> Look {
+        let look = self.see(nanoseconds);
+        self.tell();
+        look
+    }
+
+    /// The same, but the one who tells is busy.
+    fn see(&mut self, nanoseconds: u64) -> Look {
         self.board.now.fetch_add(nanoseconds, SeqCst);
         let look = self.guard.look();
         self.guard.rest();
         look
+    }
+
+    /// What was seen is told.
+    fn tell(&mut self) {
+        while !self.tray.is_empty() {
+            self.teller.tell(self.tray.take().unwrap());
+            self.tray.done();
+        }
     }
 
     /// Looks for as long as that, a nap apart.
@@ -195,6 +240,9 @@ fn a_stall_is_told_at_the_limit_at_twice_at_four_times_and_when_it_is_over() {
     );
     assert!(scene.found().current.is_some());
     scene.pass(1_500 * MS);
+    // It was seen 1.6 s ago; that it ended 8 ms ago, and was 1.633 s long, the loop knows.
+    let now = scene.board.now.load(SeqCst);
+    scene.board.ended.store(now + NAP - 8 * MS, SeqCst);
     scene.board.took.store(1_633 * MS, SeqCst);
     scene.does(Doing::Parked, 8, 1);
     scene.after(NAP);
@@ -313,17 +361,139 @@ fn a_program_that_panics_at_the_news_is_told_the_next() {
         CALLS.fetch_add(1, SeqCst);
         std::panic::resume_unwind(Box::new("a panic that is meant"));
     });
-    let means = Means {
-        thread: ThreadId::here(),
-        sampler: None,
-        how: String::new(),
-    };
-    let watched = Arc::clone(&scene.board) as Arc<dyn Watched>;
-    scene.guard = Guard::new(&config, watched, means, Arc::clone(&scene.findings));
-    scene.guard.rest();
+    scene.teller = Teller::new(&config, Arc::clone(&scene.findings), String::new());
     scene.does(Doing::Turning, 7, 1);
     scene.pass(LIMIT * 3);
     assert_eq!(CALLS.load(SeqCst), 2);
+}
+
+#[test]
+fn a_loop_that_does_not_know_when_it_began_is_not_believed_too_much() {
+    for (loops_word, told) in [(900, 225), (30, 200), (210, 210)] {
+        let mut scene = Scene::new();
+        scene.does(Doing::Turning, 7, 1);
+        scene.after(NAP);
+        let seen = scene.board.now.load(SeqCst);
+        scene.pass(200 * MS);
+        // It ended 200 ms after it was first seen, and had begun a nap before that at most.
+        scene.board.ended.store(seen + 200 * MS, SeqCst);
+        scene.board.took.store(loops_word * MS, SeqCst);
+        scene.does(Doing::Parked, 8, 1);
+        scene.after(NAP);
+        assert_eq!(scene.stages().last(), Some(&(Stage::Over, told)));
+    }
+}
+
+#[test]
+fn while_one_tells_the_other_sees_on() {
+    let mut scene = Scene::with(Watchdog::new().reports_per_minute(1_000));
+    let mut seq = 1;
+    let mut stall = |scene: &mut Scene| {
+        seq += 2;
+        scene.does(Doing::Turning, seq, seq);
+        for _ in 0..6 {
+            scene.see(NAP);
+        }
+    };
+    for _ in 0..5 {
+        stall(&mut scene);
+    }
+    scene.does(Doing::Parked, 0, 0);
+    scene.see(NAP);
+    scene.tell();
+    let stages: Vec<Stage> = scene.stages().iter().map(|(stage, _)| *stage).collect();
+    assert_eq!(stages, [Stage::Began, Stage::Over].repeat(5));
+    // Who is too far behind hears of the rest as a number.
+    for _ in 0..100 {
+        stall(&mut scene);
+    }
+    scene.does(Doing::Parked, 0, 0);
+    scene.see(NAP);
+    scene.tell();
+    scene.said();
+    let told = scene.told.lock().unwrap().len();
+    assert!((2 * 32..2 * 70).contains(&told), "{told}");
+    assert_eq!(told % 2, 0, "each that began is over");
+    let missed = 100 - (told - 10) / 2;
+    scene.see(NAP);
+    scene.tell();
+    let said = scene.said();
+    let expected = format!("tourbillon: {missed} more stalls were not reported\n");
+    assert_eq!(said, expected);
+    assert_eq!(
+        scene.board.marks.load(SeqCst),
+        105,
+        "and the loop counts all"
+    );
+}
+
+#[test]
+fn what_was_held_back_is_said_when_the_minute_is_over_or_the_watch_is() {
+    let stall = |scene: &mut Scene, seq: u64| {
+        scene.does(Doing::Turning, seq, seq);
+        scene.pass(LIMIT + 2 * NAP);
+        scene.does(Doing::Parked, seq + 1, seq);
+        scene.after(NAP);
+    };
+    for ends in [false, true] {
+        let mut scene = Scene::with(Watchdog::new().reports_per_minute(1));
+        for number in 0..3 {
+            stall(&mut scene, 2 * number + 1);
+        }
+        assert!(!scene.said().contains("more stalls"));
+        if ends {
+            scene.guard.end();
+            scene.tell();
+        } else {
+            scene.pass(60_000 * MS);
+        }
+        assert_eq!(
+            scene.said(),
+            "tourbillon: 2 more stalls were not reported\n"
+        );
+        scene.guard.end();
+        scene.tell();
+        assert_eq!(scene.said(), "");
+    }
+}
+
+#[test]
+fn turns_that_are_slow_do_not_use_up_what_stalls_may_say() {
+    let mut scene = Scene::with(Watchdog::new().reports_per_minute(1));
+    for step in 0..40 {
+        scene.does(Doing::Turning, 101 + 2 * step, 5 + step / 10);
+        scene.after(NAP);
+    }
+    assert_eq!(scene.said().matches("slow turn").count(), 1);
+    scene.does(Doing::Turning, 1001, 99);
+    scene.pass(LIMIT + 2 * NAP);
+    let said = scene.said();
+    assert!(
+        said.starts_with("tourbillon: loop stuck for 100 ms"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_loop_that_is_put_away_ends_its_stall() {
+    let mut scene = Scene::new();
+    scene.does(Doing::Turning, 7, 1);
+    scene.pass(LIMIT + 2 * NAP);
+    scene.guard.end();
+    scene.tell();
+    assert_eq!(scene.stages().last(), Some(&(Stage::Over, 125)));
+    assert!(scene.found().current.is_none());
+}
+
+#[test]
+fn a_limit_below_the_nap_does_not_make_every_look_a_gap() {
+    let mut scene = Scene::with(Watchdog::new().threshold(Duration::from_millis(1)));
+    scene.does(Doing::Turning, 7, 1);
+    for _ in 0..4 {
+        // The nap is 5 ms; to wake 4 ms late is nothing.
+        assert_eq!(scene.after(9 * MS).gap, None);
+    }
+    assert!(!scene.stages().is_empty());
 }
 
 #[test]

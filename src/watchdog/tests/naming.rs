@@ -69,6 +69,14 @@ fn everybody_knows_whose_is_whose() {
             Owner::Std,
         ),
         (
+            "__GI___clock_nanosleep",
+            "./time/../sysdeps/unix/sysv/linux/clock_nanosleep.c",
+            "/lib/x86_64-linux-gnu/libc.so.6",
+            Owner::Std,
+        ),
+        ("main", "", "/home/me/shop/target/release/shop", Owner::Std),
+        ("exp", "./math/w_exp.c", "/lib/libm.so.6", Owner::Std),
+        (
             "sqlite3_step",
             "",
             "/usr/lib/libsqlite3.so.0",
