@@ -15,6 +15,7 @@ mod hostile;
 mod offload;
 mod dump;
 mod recording;
+mod stalls;
 mod remote;
 mod embed;
 mod exports;
