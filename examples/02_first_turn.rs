@@ -4,14 +4,18 @@
 //! Shows:  callbacks run in order; what a turn starts waits for the next one.
 //! Next:   03_timers; or src/runtime/turn.rs, where a turn is three short functions.
 
+#[path = "support/watch.rs"]
+mod watch;
+
 use std::io;
 use std::time::Duration;
 
-use tourbillon::{Runtime, call_soon};
+use tourbillon::call_soon;
 
 fn main() -> io::Result<()> {
     println!("Chapter 2. What is a turn?\n");
-    let mut rt = Runtime::new()?;
+    let mut rt = watch::builder().build()?;
+    let _page = watch::page(&rt, include_str!("02_first_turn.rs"))?;
     // While the guard lives, `call_soon` and its like go to this runtime.
     let _guard = rt.enter();
 

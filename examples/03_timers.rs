@@ -4,6 +4,9 @@
 //! Shows:  asked and real times; a timer is a lower bound; cancel.
 //! Next:   04_asleep_in_the_os; or src/time/wheel.rs, where timers wait.
 
+#[path = "support/watch.rs"]
+mod watch;
+
 use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,7 +15,8 @@ use tourbillon::{Runtime, call_later, call_soon};
 
 fn main() -> io::Result<()> {
     println!("Chapter 3. When does a timer fire?");
-    let mut rt = Runtime::new()?;
+    let mut rt = watch::builder().build()?;
+    let _page = watch::page(&rt, include_str!("03_timers.rs"))?;
     let _guard = rt.enter();
 
     println!("\nA. Four timers, asked for in this order: 10, 50, 50 and 0 ms.");

@@ -4,12 +4,15 @@
 //! Shows:  the CPU time of a loop that waits in the kernel, beside one that keeps asking.
 //! Next:   05_wake_me; or src/reactor/reactor.rs, where the kernel is asked.
 
+#[path = "support/watch.rs"]
+mod watch;
+
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use tourbillon::{Runtime, net};
+use tourbillon::net;
 
 const BYTES: u32 = 8;
 const EVERY: Duration = Duration::from_millis(100);
@@ -19,7 +22,8 @@ fn main() -> io::Result<()> {
     println!("\nA peer sends {BYTES} bytes, one each {EVERY:?}. Two programs read them.\n");
     println!("  program      bytes  asked the kernel    time  CPU time     CPU");
 
-    let mut rt = Runtime::new()?;
+    let mut rt = watch::builder().build()?;
+    let _page = watch::page(&rt, include_str!("04_asleep_in_the_os.rs"))?;
     let (stream, feeder) = fed_stream()?;
     let meter = Meter::start()?;
     let bytes = rt.block_on(wait_for_bytes(stream))?;

@@ -4,6 +4,9 @@
 //! Shows:  poll, Pending, a waker that is kept, wake, poll again; and a wake that is forgotten.
 //! Next:   06_two_tasks; or src/executor/waker.rs, where a waker is only a number.
 
+#[path = "support/watch.rs"]
+mod watch;
+
 use std::env;
 use std::error::Error;
 use std::future::Future;
@@ -62,7 +65,8 @@ fn ring(bell: &Mutex<Bell>, wake: bool) {
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("Chapter 5. How does a future continue?");
-    let mut rt = Runtime::new()?;
+    let mut rt = watch::builder().build()?;
+    let _page = watch::page(&rt, include_str!("05_wake_me.rs"))?;
     let _guard = rt.enter();
     let (task, bell) = wait_for_bell();
     if env::args().any(|arg| arg == "--forget-wake") {

@@ -4,17 +4,21 @@
 //! Shows:  two tasks in turn; awaiting in a row against spawning and joining.
 //! Next:   07_echo; or src/executor/tasks.rs, where the futures live.
 
+#[path = "support/watch.rs"]
+mod watch;
+
 use std::error::Error;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tourbillon::{Runtime, sleep, spawn, yield_now};
+use tourbillon::{sleep, spawn, yield_now};
 
 const STEEP: Duration = Duration::from_millis(200);
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("Chapter 6. How do two things happen at once on one thread?");
-    let mut rt = Runtime::new()?;
+    let mut rt = watch::builder().build()?;
+    let _page = watch::page(&rt, include_str!("06_two_tasks.rs"))?;
 
     println!("\nA. Two tasks, each of three steps");
     let tick = rt.spawn(steps("tick"));

@@ -4,6 +4,9 @@
 //! Shows:  an echo server and three clients; try, wait, readable, try again.
 //! Next:   08_pool_full; or src/net/stream.rs, and src/reactor/reactor.rs below it.
 
+#[path = "support/watch.rs"]
+mod watch;
+
 use std::error::Error;
 use std::future::poll_fn;
 use std::io::{self, Read, Write};
@@ -13,13 +16,14 @@ use std::thread;
 use std::time::Duration;
 
 use tourbillon::net::{TcpListener, TcpStream};
-use tourbillon::{Runtime, spawn};
+use tourbillon::spawn;
 
 const CLIENTS: u64 = 3;
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("Chapter 7. How do sockets fit in?\n");
-    let mut rt = Runtime::new()?;
+    let mut rt = watch::builder().build()?;
+    let _page = watch::page(&rt, include_str!("07_echo.rs"))?;
     let guard = rt.enter();
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;

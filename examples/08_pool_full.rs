@@ -4,6 +4,9 @@
 //! Shows:  eight jobs on four workers: two waves, a queue, and what cancel can do.
 //! Next:   09_embedding; or src/runtime/offload.rs and src/blocking/pool.rs.
 
+#[path = "support/watch.rs"]
+mod watch;
+
 use std::cell::RefCell;
 use std::error::Error;
 use std::rc::Rc;
@@ -12,7 +15,7 @@ use std::sync::{Arc, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tourbillon::{JoinError, Runtime, offload, spawn_blocking};
+use tourbillon::{JoinError, offload, spawn_blocking};
 
 const JOBS: usize = 8;
 const WORKERS: usize = 4;
@@ -27,7 +30,8 @@ struct Report {
 fn main() -> Result<(), Box<dyn Error>> {
     println!("Chapter 8. What if the work itself blocks?");
     println!("\n{JOBS} jobs, each blocks its thread for {WORK:?}; {WORKERS} workers.");
-    let mut rt = Runtime::builder().blocking_workers_max(WORKERS).build()?;
+    let mut rt = watch::builder().blocking_workers_max(WORKERS).build()?;
+    let _page = watch::page(&rt, include_str!("08_pool_full.rs"))?;
     let _guard = rt.enter();
     let handed_in = Instant::now();
     let running = Arc::new(AtomicUsize::new(0));

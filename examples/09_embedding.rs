@@ -4,6 +4,9 @@
 //! Shows:  a program with a loop of its own gives ours a turn: per frame, or from its poll.
 //! Next:   blocking_vs_offloaded; or src/runtime/runtime.rs, all that a host may call.
 
+#[path = "support/watch.rs"]
+mod watch;
+
 use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
@@ -17,7 +20,8 @@ const FRAMES: u32 = 30;
 
 fn main() -> io::Result<()> {
     println!("Chapter 9. Who owns the thread?");
-    let mut rt = Runtime::new()?;
+    let mut rt = watch::builder().build()?;
+    let _page = watch::page(&rt, include_str!("09_embedding.rs"))?;
 
     println!("\nA. A game: {FRAMES} frames, one each {FRAME:?}. A turn per frame, without sleep.");
     let beats = Rc::new(Cell::new(0));

@@ -4,6 +4,9 @@
 //! Shows:  two runtimes on two threads; each sends the other what to run, and shares nothing.
 //! Next:   16_loop_per_core; or src/queue/task_queue.rs, the one door into a loop.
 
+#[path = "support/watch.rs"]
+mod watch;
+
 use std::cell::Cell;
 use std::error::Error;
 use std::io;
@@ -21,7 +24,8 @@ thread_local! {
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("Chapter 15. How do two loops talk?\n");
-    let mut here = Runtime::new()?;
+    let mut here = watch::builder().build()?;
+    let _page = watch::page(&here, include_str!("15_two_loops.rs"))?;
     let to_here = here.handle();
     let (tell, told) = mpsc::channel();
     let other = thread::Builder::new().name("there".into());

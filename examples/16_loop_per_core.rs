@@ -4,6 +4,9 @@
 //! Shows:  a loop per core, each with a listener of its own on one port; the kernel deals.
 //! Next:   17_host_loop; or ListenOptions::reuse_port in src/sys/socket.rs.
 
+#[path = "support/watch.rs"]
+mod watch;
+
 use std::error::Error;
 use std::io::{self, Read};
 use std::net::{self, SocketAddr};
@@ -11,7 +14,7 @@ use std::sync::mpsc::{self, Sender};
 use std::thread;
 
 use tourbillon::net::{ListenOptions, TcpListener};
-use tourbillon::{Handle, Runtime, spawn};
+use tourbillon::{Handle, spawn};
 
 const CLIENTS: usize = 64;
 
@@ -63,7 +66,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Runs a loop on this thread until it is stopped; returns how often it turned.
 fn one_loop(address: SocketAddr, ready: &Sender<Ready>) -> io::Result<u64> {
-    let mut rt = Runtime::new()?;
+    let mut rt = watch::builder().build()?;
+    // One page is enough, of the first loop.
+    let is_watched = address.port() == 0;
+    let _page = is_watched.then(|| watch::page(&rt, include_str!("16_loop_per_core.rs")));
     let options = ListenOptions {
         reuse_port: true,
         ..ListenOptions::default()

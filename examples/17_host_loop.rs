@@ -4,6 +4,9 @@
 //! Shows:  a host that polls the keyboard and our fd; then one that is told by messages.
 //! Next:   18_inside_tokio; or Builder::host_waker in src/runtime/builder.rs.
 
+#[path = "support/watch.rs"]
+mod watch;
+
 use std::error::Error;
 use std::io::{self, Read};
 use std::os::fd::RawFd;
@@ -30,7 +33,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn polls() -> io::Result<u64> {
-    let mut rt = Runtime::new()?;
+    let mut rt = watch::builder().build()?;
+    let _page = watch::page(&rt, include_str!("17_host_loop.rs"))?;
     let task = rt.spawn(async {
         let mut beat = interval(BEAT);
         for number in 1..=4 {
@@ -65,12 +69,13 @@ enum Message {
 fn is_told() -> Result<u64, Box<dyn Error>> {
     let (post, messages) = mpsc::channel();
     let poke = post.clone();
-    let mut rt = Runtime::builder()
+    let mut rt = watch::builder()
         .host_waker(move || {
             // The window may be gone already; then nobody needs to know.
             let _ = poke.send(Message::Turn);
         })
         .build()?;
+    let _page = watch::page(&rt, include_str!("17_host_loop.rs"))?;
     let task = rt.spawn(async {
         let job = spawn_blocking(|| thread::sleep(BEAT));
         println!("    task: a job is out");

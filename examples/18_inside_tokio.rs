@@ -4,16 +4,18 @@
 //! Shows:  our loop as a task of tokio's, woken through its fd; each has timers and sockets.
 //! Next:   blocking_vs_offloaded; or src/runtime/runtime.rs, all that a host may call.
 
+#[path = "support/watch.rs"]
+mod watch;
+
 use std::error::Error;
 use std::time::{Duration, Instant};
-
-use tourbillon::Runtime;
 
 const BEAT: Duration = Duration::from_millis(50);
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("Chapter 18. Can one loop be a guest of another?\n");
-    let mut guest = Runtime::new()?;
+    let mut guest = watch::builder().build()?;
+    let _page = watch::page(&guest, include_str!("18_inside_tokio.rs"))?;
     let began = Instant::now();
     let task = guest.spawn(async move {
         for number in 1..=3 {

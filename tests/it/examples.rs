@@ -86,7 +86,8 @@ fn every_chapter_has_its_head_and_its_place_in_the_book() {
         );
         assert!(book.contains(&format!("`{name}`")), "no row for {name}");
         let lines = text.lines().count();
-        assert!(lines <= 125, "{name}: {lines} lines are no page");
+        // Five of them open the page of the loop.
+        assert!(lines <= 130, "{name}: {lines} lines are no page");
     }
     let code = source("01_thirty_lines");
     let is_code = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with("//");
