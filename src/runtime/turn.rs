@@ -63,7 +63,10 @@ impl Parts {
     #[inline]
     pub(super) fn gather(&self) {
         count(&self.counts.turns);
-        self.watched(|watch| watch.turn_begins());
+        if self.watch().is_some_and(|watch| watch.turn_begins()) {
+            // While it was held, nothing ran: a turn in slow motion is a whole turn.
+            self.begin();
+        }
         if self.timers_may_be_due.get() {
             self.expire_timers();
         }

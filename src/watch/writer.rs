@@ -149,14 +149,17 @@ impl Writer {
 
 /// A turn.
 impl Writer {
-    /// A turn begins, unless somebody holds the loop.
+    /// A turn begins, unless somebody holds the loop. Returns whether
+    /// somebody did.
     #[inline(never)]
-    pub(crate) fn turn_begins(&self) {
-        if self.board.gate.is_closed() {
+    pub(crate) fn turn_begins(&self) -> bool {
+        let is_held = self.board.gate.is_closed();
+        if is_held {
             self.wait_at_gate();
         }
         self.board.pulse.next_turn();
         self.turn.began.set(self.last.get());
+        is_held
     }
 
     #[cold]
