@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tourbillon::{MissedTicks, Stage, Watchdog, interval, sleep, spawn_named};
+use tourbillon::{MissedTicks, Stage, StallReport, Watchdog, interval, sleep, spawn_named};
 
 const BEAT: Duration = Duration::from_millis(100);
 const BLOCK: Duration = Duration::from_millis(700);
@@ -31,13 +31,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         other => return Err(format!("--how is cpu, sleep, lock or file, not {other}").into()),
     };
     println!("\nA beat is due every {BEAT:?}; another task blocks for {BLOCK:?} in between.");
-    // What it says goes to standard error, and would be too late here: so it is told, and printed.
+    // It writes to standard error while the loop is stuck. Here it is printed when all is over.
+    let (tell, told) = mpsc::channel();
     let watchdog = Watchdog::new().reports_per_minute(0);
-    let watchdog = watchdog.on_stall(|report| {
-        if report.stage != Stage::Lasts {
-            println!("{}", report.to_string().trim_end());
-        }
-    });
+    let watchdog = watchdog.on_stall(move |report| drop(tell.send(report.clone())));
     let mut rt = watch::builder().watchdog(watchdog).build()?;
     let _page = watch::page(&rt, include_str!("10_blocked.rs"))?;
 
@@ -47,6 +44,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         spawn_named("greedy", async move { greedy() }).detach();
         ticker.await
     })?;
+    println!("\nWhat the watchdog said meanwhile, from its own thread:\n");
+    let mut reports = told.iter();
+    let over = |report: &StallReport| report.stage == Stage::Over;
+    for report in [reports.next(), reports.find(over)].into_iter().flatten() {
+        print!("{report}");
+    }
 
     let stats = rt.stats();
     println!(
