@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use super::Fault;
 use super::facts::{HeavyFact, LightFact, Plan, Run};
 use super::server::{PING, STUCK};
+use super::tape::Tape;
+use tourbillon::Watcher;
 
 /// From the start of the threads to the first request: they are asleep by then.
 const HEAD_START: Duration = Duration::from_millis(150);
@@ -21,7 +23,9 @@ const STACK: usize = 128 << 10;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Clone, Copy)]
-pub(super) struct Client {
+pub(super) struct Client<'w> {
+    /// Looks at the server's loop.
+    pub(super) watcher: &'w Watcher,
     pub(super) address: SocketAddr,
     /// The server's clock starts here too.
     pub(super) origin: Instant,
@@ -33,22 +37,22 @@ struct Answer {
     at: Instant,
 }
 
-impl Client {
+impl Client<'_> {
     /// Carries out the plan once, with the heavy requests to `path`.
-    pub(super) fn run(self, plan: &Plan, path: &'static str) -> Result<Run, Fault> {
+    pub(super) fn run(self, plan: &Plan, path: &'static str) -> Result<(Run, Tape), Fault> {
         let patience =
             PATIENCE + Duration::from_secs_f64(plan.heavy_ms * plan.heavy as f64 / 250.0);
         // The first request of a program pays for what the later ones find ready.
-        self.get(PING, patience)?;
-        self.get(STUCK, patience)?;
+        get(self.address, PING, patience)?;
+        get(self.address, STUCK, patience)?;
 
         let start = Instant::now() + HEAD_START;
+        let address = self.address;
         let send = |what: String, path, at: f64| {
             let when = start + Duration::from_secs_f64(at / 1000.0);
             thread::Builder::new().stack_size(STACK).spawn(move || {
                 thread::sleep(when.saturating_duration_since(Instant::now()));
-                self.get(path, patience)
-                    .map_err(|fault| format!("{what}: {fault}").into())
+                get(address, path, patience).map_err(|fault| format!("{what}: {fault}").into())
             })
         };
         let heavy: Vec<_> = (1..=plan.heavy)
@@ -62,7 +66,8 @@ impl Client {
             .collect::<Result<_, _>>()?;
         let light = light.into_iter().map(join).collect::<Result<Vec<_>, _>>()?;
         let heavy = heavy.into_iter().map(join).collect::<Result<Vec<_>, _>>()?;
-        let stuck: f64 = self.get(STUCK, patience)?.value("stuck")?;
+        let mut tape = Tape::cut(self.watcher, start, path);
+        let stuck: f64 = get(self.address, STUCK, patience)?.value("stuck")?;
 
         let since = SinceStart {
             start,
@@ -75,38 +80,39 @@ impl Client {
             .map(|answer| since.heavy(plan.heavy_at, answer));
         let mut heavy = heavy.collect::<Result<Vec<_>, _>>()?;
         heavy.sort_by(|one, other| one.answered.total_cmp(&other.answered));
-        Ok(Run {
+        let run = Run {
             light: light.collect::<Result<_, _>>()?,
             heavy,
             stuck: stuck / 1000.0,
-        })
+        };
+        tape.add_sent(&run, plan, PING);
+        Ok((run, tape))
     }
+}
 
-    /// One request on a connection of its own.
-    fn get(self, path: &str, patience: Duration) -> Result<Answer, Fault> {
-        let address = self.address;
-        let mut stream = TcpStream::connect_timeout(&address, patience)?;
-        stream.set_read_timeout(Some(patience))?;
-        stream.set_write_timeout(Some(patience))?;
-        let head = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
-        stream.write_all(head.as_bytes())?;
-        let mut text = String::new();
-        stream
-            .read_to_string(&mut text)
-            .map_err(|error| format!("no answer to GET {path} in {patience:?}: {error}"))?;
-        let at = Instant::now();
-        let (head, body) = text
-            .split_once("\r\n\r\n")
-            .ok_or_else(|| format!("the answer to GET {path} was cut off"))?;
-        let status = head.lines().next().unwrap_or_default();
-        if status.split(' ').nth(1) != Some("200") {
-            return Err(format!("GET {path} was answered with `{status}`").into());
-        }
-        Ok(Answer {
-            body: body.to_owned(),
-            at,
-        })
+/// One request on a connection of its own.
+fn get(address: SocketAddr, path: &str, patience: Duration) -> Result<Answer, Fault> {
+    let mut stream = TcpStream::connect_timeout(&address, patience)?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
+    let head = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes())?;
+    let mut text = String::new();
+    stream
+        .read_to_string(&mut text)
+        .map_err(|error| format!("no answer to GET {path} in {patience:?}: {error}"))?;
+    let at = Instant::now();
+    let (head, body) = text
+        .split_once("\r\n\r\n")
+        .ok_or_else(|| format!("the answer to GET {path} was cut off"))?;
+    let status = head.lines().next().unwrap_or_default();
+    if status.split(' ').nth(1) != Some("200") {
+        return Err(format!("GET {path} was answered with `{status}`").into());
     }
+    Ok(Answer {
+        body: body.to_owned(),
+        at,
+    })
 }
 
 impl Answer {

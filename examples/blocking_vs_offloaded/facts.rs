@@ -25,6 +25,8 @@ pub(super) const NOTICED_MS: f64 = 100.0;
 pub(super) enum How {
     Cpu,
     Sleep,
+    Lock,
+    File,
 }
 
 impl How {
@@ -32,6 +34,8 @@ impl How {
         match self {
             How::Cpu => "cpu",
             How::Sleep => "sleep",
+            How::Lock => "lock",
+            How::File => "file",
         }
     }
 }
@@ -59,6 +63,21 @@ pub(super) struct Facts {
     pub(super) plan: Plan,
     pub(super) a: Run,
     pub(super) b: Run,
+    /// Who held the loop in A, if the watchdog could tell.
+    pub(super) culprit: Option<Culprit>,
+}
+
+/// What the watchdog said of the longest stall.
+pub(super) struct Culprit {
+    pub(super) function: String,
+    /// `file:line`
+    pub(super) place: String,
+    /// The task that called it.
+    pub(super) task: String,
+    /// What it was doing, for people and for machines.
+    pub(super) verdict: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) stuck_ms: f64,
 }
 
 /// One run of the plan.

@@ -1,7 +1,9 @@
 //! The heavy work: about a second of it, in one piece.
 
 use std::hint::black_box;
-use std::thread;
+use std::io::{self, PipeReader, Read, Write};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 /// Short enough that some pieces are not interrupted on a busy machine, and long enough for the
@@ -9,32 +11,58 @@ use std::time::{Duration, Instant};
 const PIECE_MS: f64 = 1.0;
 const PIECES: usize = 70;
 
-/// How much work one heavy request is.
+/// How the work keeps its thread, and for how long.
 #[derive(Clone, Copy)]
 pub(super) enum Heavy {
     Compute { rounds: u64 },
     Sleep { ms: f64 },
+    Lock { ms: f64 },
+    File { ms: f64 },
+}
+
+/// What there is to do: the same in both runs.
+static WORK: Mutex<Heavy> = Mutex::new(Heavy::Sleep { ms: 0.0 });
+
+/// When and where the work was done, and what came out.
+pub(super) struct Done {
+    pub(super) began: Instant,
+    pub(super) ended: Instant,
+    pub(super) thread: Thread,
+    pub(super) digest: u64,
 }
 
 /// Keeps its thread for about a second. Nothing in it can be awaited: the thread does nothing else
-/// meanwhile, whether it computes or sleeps.
-pub(super) fn heavy_sync_operation(heavy: Heavy) -> u64 {
-    match heavy {
-        Heavy::Compute { rounds } => hash(rounds),
-        Heavy::Sleep { ms } => {
-            thread::sleep(Duration::from_secs_f64(ms / 1000.0));
-            0
+/// meanwhile, whether it computes, sleeps, or waits for somebody.
+#[inline(never)]
+pub(super) fn heavy_sync_operation() -> Done {
+    let work = *WORK.lock().unwrap_or_else(PoisonError::into_inner);
+    let began = Instant::now();
+    let mut digest = 0x243F_6A88_85A3_08D3;
+    match work {
+        Heavy::Compute { rounds } => {
+            let mut round = 0;
+            // Each round needs the one before it: no shortcut for compiler or processor.
+            while round < black_box(rounds) {
+                digest = (digest ^ round).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+                digest = digest.rotate_left(29);
+                round += 1;
+            }
         }
+        Heavy::Sleep { ms } => thread::sleep(duration(ms)),
+        Heavy::Lock { ms } => drop(held_elsewhere(ms).lock()),
+        Heavy::File { ms } => digest ^= slow_file(ms).bytes().count() as u64,
+    }
+    Done {
+        began,
+        ended: Instant::now(),
+        thread: thread::current(),
+        digest,
     }
 }
 
-/// Each round needs the one before it, so there is no shortcut for compiler or processor.
-fn hash(rounds: u64) -> u64 {
-    (0..black_box(rounds)).fold(0x243F_6A88_85A3_08D3, |hash: u64, round| {
-        (hash ^ round)
-            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-            .rotate_left(29)
-    })
+/// Says what there is to do.
+pub(super) fn prepare(work: Heavy) {
+    *WORK.lock().unwrap_or_else(PoisonError::into_inner) = work;
 }
 
 /// As many rounds as take `ms` on this machine while nothing else wants the processor.
@@ -55,7 +83,35 @@ pub(super) fn calibrated(ms: f64) -> Heavy {
 }
 
 fn time(rounds: u64) -> f64 {
-    let began = Instant::now();
-    black_box(hash(rounds));
-    began.elapsed().as_secs_f64() * 1000.0
+    prepare(Heavy::Compute { rounds });
+    let done = black_box(heavy_sync_operation());
+    (done.ended - done.began).as_secs_f64() * 1000.0
+}
+
+/// A lock that somebody else holds for as long.
+fn held_elsewhere(ms: f64) -> Arc<Mutex<()>> {
+    let lock = Arc::new(Mutex::new(()));
+    let (tell, told) = mpsc::channel();
+    let theirs = Arc::clone(&lock);
+    thread::spawn(move || {
+        let _held = theirs.lock();
+        let _ = tell.send(());
+        thread::sleep(duration(ms));
+    });
+    told.recv().expect("the other thread does not panic");
+    lock
+}
+
+/// A file whose one byte comes after as long. It is a pipe; a disk that must wake up is no faster.
+fn slow_file(ms: f64) -> PipeReader {
+    let (file, mut disk) = io::pipe().expect("there are descriptors left");
+    thread::spawn(move || {
+        thread::sleep(duration(ms));
+        disk.write_all(b"!")
+    });
+    file
+}
+
+fn duration(ms: f64) -> Duration {
+    Duration::from_secs_f64(ms / 1000.0)
 }

@@ -2,11 +2,15 @@
 
 use std::fmt::Write;
 
-use super::facts::{BACKEND, Facts, Run, VERSION, WORKERS};
+use std::path::Path;
+
+use super::facts::{BACKEND, Culprit, Facts, Run, VERSION, WORKERS};
 use super::verdict::Verdict;
 
 /// One object on one line.
-pub(super) fn object(facts: &Facts, verdict: &Verdict) -> String {
+pub(super) fn object(facts: &Facts, verdict: &Verdict, folder: Option<&Path>) -> String {
+    let null = || "null".to_owned();
+    let folder = folder.map_or_else(null, |folder| string(&folder.to_string_lossy()));
     let members = [
         ("version", string(VERSION)),
         ("backend", string(BACKEND)),
@@ -15,11 +19,24 @@ pub(super) fn object(facts: &Facts, verdict: &Verdict) -> String {
         ("heavy", facts.plan.heavy.to_string()),
         ("a", run(&facts.a)),
         ("b", run(&facts.b)),
+        ("culprit", facts.culprit.as_ref().map_or_else(null, culprit)),
         ("factor", number(verdict.factor)),
         ("verdict", string(&verdict.sentences.join(" "))),
         ("ok", verdict.ok.to_string()),
+        ("files", folder),
     ];
     braced(&members) + "\n"
+}
+
+fn culprit(culprit: &Culprit) -> String {
+    braced(&[
+        ("function", string(&culprit.function)),
+        ("place", string(&culprit.place)),
+        ("task", string(&culprit.task)),
+        ("kind", string(culprit.kind)),
+        ("verdict", string(culprit.verdict)),
+        ("stuck_ms", number(culprit.stuck_ms)),
+    ])
 }
 
 fn run(run: &Run) -> String {

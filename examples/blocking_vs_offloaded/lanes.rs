@@ -137,22 +137,28 @@ impl Axis {
         text + &self.line("loop", &self.stuck(run), run.stuck, "longest stuck", look)
     }
 
-    /// The light requests. Of several in a row that did not wait, some are left out and counted.
+    /// The light requests. Of several in a row that waited, or did not, some are left out and
+    /// counted.
     fn lights(&self, light: &[LightFact], look: &Look) -> String {
         let is_quiet = |light: &LightFact| light.latency() <= WAITED_MS;
         let mut text = String::new();
         let mut number = 0;
-        for alike in light.chunk_by(|one, other| is_quiet(one) && is_quiet(other)) {
+        for alike in light.chunk_by(|one, other| is_quiet(one) == is_quiet(other)) {
             // A remark in place of one lane saves nothing.
             let is_long = alike.len() > ALIKE_SHOWN + 1;
             let shown = if is_long { ALIKE_SHOWN } else { alike.len() };
             for (index, light) in alike[..shown].iter().enumerate() {
                 let label = format!("light {:>2}", number + index + 1);
                 let remark = match alike.len() - shown {
-                    more if more > 0 && index + 1 == shown => format!("({more} more like it)"),
+                    more if is_quiet(light) && more > 0 && index + 1 == shown => {
+                        format!("({more} more like it)")
+                    }
                     _ => String::new(),
                 };
                 text += &self.line(&label, &self.light(light), light.latency(), &remark, look);
+            }
+            if is_long && !is_quiet(&alike[0]) {
+                text += &(look.paint(Ink::Faint, &more_waited(&alike[shown - 1..])) + "\n");
             }
             number += alike.len();
         }
@@ -216,6 +222,23 @@ impl Axis {
         }
         line + "\n"
     }
+}
+
+/// What stands for the lanes after the first of these.
+fn more_waited(waited: &[LightFact]) -> String {
+    let [first, others @ ..] = waited else {
+        return String::new();
+    };
+    // One that is sent later waits as much less, if all of them wait for the same.
+    let is_same = |light: &LightFact| (light.answered - first.answered).abs() < WAITED_MS;
+    let step = others
+        .first()
+        .map_or(0.0, |next| next.scheduled - first.scheduled);
+    let less = match others.iter().all(is_same) {
+        true => format!(", each {step:.0} ms less"),
+        false => String::new(),
+    };
+    format!("{:LABEL$}{} more wait{less}", "   ...", others.len())
 }
 
 fn legend(facts: &Facts, look: &Look) -> String {

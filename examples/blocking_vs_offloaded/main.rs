@@ -3,20 +3,23 @@
 //! Run:    cargo run --release --example blocking_vs_offloaded
 //! Shows:  the same heavy work called on the loop (A) and handed to a worker (B), while 20 light
 //!         requests come on a schedule: two timelines on one axis, their latencies, a verdict.
-//! Next:   try `--how sleep` and `--heavy 8`; `--help` has the rest.
+//! Next:   try `--watch`, `--how lock` and `--heavy 8`; `--help` has the rest.
 //!
 //! ```text
 //!   this thread                                 other threads
 //!   server.rs   the server under test   ◀────   client.rs   a plan, kept to the clock
 //!      │                                            │
-//!      └─ heavy.rs  the work                        └─ facts.rs ─▶ verdict.rs
-//!                                                                  lanes.rs table.rs json.rs
+//!      └─ heavy.rs  the work                        ├─ facts.rs ─▶ verdict.rs
+//!                                                   │              lanes.rs table.rs json.rs
+//!   recorder and watchdog of the runtime ───────▶   └─ tape.rs  ─▶ files.rs
 //! ```
 
 mod options;
 mod heavy;
 mod server;
 mod client;
+mod tape;
+mod files;
 mod facts;
 mod verdict;
 mod look;
@@ -31,11 +34,12 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use client::Client;
-use facts::{Facts, How};
+use facts::{Facts, How, Plan};
 use heavy::Heavy;
 use look::Look;
 use options::{Asked, Options};
 use terminal::Progress;
+use tourbillon::dial::OpenDial;
 
 /// What crosses threads when something goes wrong.
 type Fault = Box<dyn Error + Send + Sync>;
@@ -72,44 +76,105 @@ fn run(options: &Options) -> Result<bool, Fault> {
     if !options.json {
         print(&table::header(&plan, &look))?;
     }
+    let rt = server::runtime()?;
+    let watcher = rt.watcher().ok_or("the runtime is not watched")?;
+    let page = options.watch.then(|| server::page(watcher.clone()));
+    let page = page.transpose()?;
+    if let Some(page) = &page {
+        say_where(page);
+    }
     let progress = Progress::new();
-    let heavy = match plan.how {
-        How::Cpu => {
-            progress.say("calibrating the heavy work");
-            heavy::calibrated(plan.heavy_ms)
-        }
-        How::Sleep => Heavy::Sleep { ms: plan.heavy_ms },
-    };
+    if plan.how == How::Cpu {
+        progress.say("calibrating the heavy work");
+    }
+    heavy::prepare(work(&plan));
 
     let origin = Instant::now();
     let both = move |address| {
-        let client = Client { address, origin };
+        let watcher = &watcher;
+        let client = Client {
+            watcher,
+            address,
+            origin,
+        };
         progress.say("A: the heavy work runs on the loop");
         let a = client.run(&plan, server::BAD).map_err(in_run("A"))?;
         progress.say("B: the heavy work runs on a worker");
         let b = client.run(&plan, server::GOOD).map_err(in_run("B"))?;
         Ok((a, b))
     };
-    let runs = server::serve_while(heavy, origin, both);
+    let runs = server::serve_while(rt, origin, both);
     progress.clear();
-    let (a, b) = runs?;
-    let facts = Facts { plan, a, b };
+    let ((a, tape_a), (b, mut tape_b)) = runs?;
+    tape_b.add_marks_of(&tape_a);
+    let culprit = tape_a.culprit();
+    let facts = Facts {
+        plan,
+        a,
+        b,
+        culprit,
+    };
 
     let verdict = verdict::judge(&facts);
+    let files = files::write(&options.out, &plan, &tape_a, &tape_b)?;
+    let folder = files.as_deref();
     if options.json {
-        print(&json::object(&facts, &verdict))?;
+        print(&json::object(&facts, &verdict, folder))?;
         if !verdict.ok {
             eprintln!("error: {}", verdict.sentences.join(" "));
         }
     } else {
-        let parts = [
+        let mut parts = vec![
             lanes::timelines(&facts, &look),
             table::latencies(&facts, &look),
             table::verdict(&verdict, &look),
         ];
+        if let Some(folder) = folder {
+            parts.push(table::files(
+                &files::NAMES,
+                &folder.to_string_lossy(),
+                &look,
+            ));
+        }
         print(&format!("\n{}", parts.join("\n")))?;
     }
+    if let Some(page) = page {
+        stay(&page);
+    }
     Ok(verdict.ok)
+}
+
+fn work(plan: &Plan) -> Heavy {
+    let ms = plan.heavy_ms;
+    match plan.how {
+        How::Cpu => heavy::calibrated(ms),
+        How::Sleep => Heavy::Sleep { ms },
+        How::Lock => Heavy::Lock { ms },
+        How::File => Heavy::File { ms },
+    }
+}
+
+/// Says where the page is. Who sits at a terminal is given the time to open it.
+fn say_where(page: &OpenDial) {
+    eprintln!("watch it at {}", page.url());
+    if io::stdin().is_terminal() {
+        eprintln!("Enter begins the run.");
+        wait_for_enter();
+    }
+}
+
+/// Keeps the page until somebody has seen enough.
+fn stay(page: &OpenDial) {
+    eprintln!(
+        "the run can be seen at {} until Enter or Ctrl-C",
+        page.url()
+    );
+    wait_for_enter();
+}
+
+fn wait_for_enter() {
+    // Whatever comes, also the end of the input.
+    let _ = io::stdin().read_line(&mut String::new());
 }
 
 fn in_run(name: &str) -> impl FnOnce(Fault) -> Fault {

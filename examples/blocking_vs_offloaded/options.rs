@@ -1,5 +1,7 @@
 //! What the command line asks for.
 
+use std::path::PathBuf;
+
 use super::facts::{How, Plan};
 
 /// Threads and seconds: 64 of both are more than enough to see the pool's queue.
@@ -15,9 +17,15 @@ it hands it to the blocking pool (B). Takes about 5 s.
 usage: blocking_vs_offloaded [options]
 
   --how cpu      the heavy work computes (default)
-  --how sleep    the heavy work sleeps: the loop is stuck just the same
+  --how sleep    it sleeps, or
+  --how lock     waits for a lock, or
+  --how file     waits for a file: the loop is stuck just the same
   --heavy N      N heavy requests instead of one, at most 64; more than 4 fill
                  the pool, so that B grows a queue too
+  --watch        show the run in the browser too, until Enter or Ctrl-C
+  --out DIR      where trace.json, blocked.mmd and offloaded.mmd are written;
+                 target/demo if this is not given
+  --no-files     write none
   --json         the same facts as one JSON object
   --ascii        draw with # % - | only
   --help         this text
@@ -39,17 +47,35 @@ pub(super) struct Options {
     pub(super) heavy: usize,
     pub(super) json: bool,
     pub(super) ascii: bool,
+    pub(super) watch: bool,
+    pub(super) out: Out,
+}
+
+/// Where files are written to.
+#[derive(Debug, PartialEq)]
+pub(super) enum Out {
+    Usual,
+    Folder(PathBuf),
+    Nowhere,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            how: How::Cpu,
+            heavy: 1,
+            json: false,
+            ascii: false,
+            watch: false,
+            out: Out::Usual,
+        }
+    }
 }
 
 impl Options {
     /// Reads the words after the program's name.
     pub(super) fn parse(words: impl Iterator<Item = String>) -> Result<Asked, String> {
-        let mut options = Options {
-            how: How::Cpu,
-            heavy: 1,
-            json: false,
-            ascii: false,
-        };
+        let mut options = Options::default();
         let mut words = words;
         while let Some(word) = words.next() {
             let (name, value) = match word.split_once('=') {
@@ -61,8 +87,11 @@ impl Options {
                 value.ok_or_else(|| format!("{name} needs {what}; see --help"))
             };
             match name {
-                "--how" => options.how = how(&value_of("`cpu` or `sleep`")?)?,
+                "--how" => options.how = how(&value_of("`cpu`, `sleep`, `lock` or `file`")?)?,
                 "--heavy" => options.heavy = heavy(&value_of("a number")?)?,
+                "--out" => options.out = Out::Folder(value_of("a folder")?.into()),
+                "--no-files" if value.is_none() => options.out = Out::Nowhere,
+                "--watch" if value.is_none() => options.watch = true,
                 "--json" if value.is_none() => options.json = true,
                 "--ascii" if value.is_none() => options.ascii = true,
                 "--help" | "-h" if value.is_none() => return Ok(Asked::Help),
@@ -88,7 +117,11 @@ fn how(value: &str) -> Result<How, String> {
     match value {
         "cpu" => Ok(How::Cpu),
         "sleep" => Ok(How::Sleep),
-        _ => Err(format!("--how is `cpu` or `sleep`, not `{value}`")),
+        "lock" => Ok(How::Lock),
+        "file" => Ok(How::File),
+        _ => Err(format!(
+            "--how is `cpu`, `sleep`, `lock` or `file`, not `{value}`"
+        )),
     }
 }
 

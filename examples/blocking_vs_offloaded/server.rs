@@ -6,13 +6,15 @@ use std::rc::Rc;
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
+use tourbillon::dial::{Dial, OpenDial};
 use tourbillon::server::{Config, Server, ServerHandle};
+use tourbillon::watch::Level;
 use tourbillon::web::Router;
-use tourbillon::{MissedTicks, Runtime, interval, spawn, spawn_blocking};
+use tourbillon::{MissedTicks, Runtime, Watchdog, Watcher, interval, spawn_blocking, spawn_named};
 
 use super::Fault;
 use super::facts::WORKERS;
-use super::heavy::{Heavy, heavy_sync_operation};
+use super::heavy::{Done, heavy_sync_operation};
 
 pub(super) const PING: &str = "/ping";
 pub(super) const BAD: &str = "/bad-practice";
@@ -22,18 +24,33 @@ pub(super) const STUCK: &str = "/stuck";
 /// How often the loop is expected to come by. Its timers are exact to about as much.
 const BEAT: Duration = Duration::from_millis(2);
 
+/// The runtime that is under test: it is recorded, and a watchdog looks at it.
+pub(super) fn runtime() -> Result<Runtime, Fault> {
+    // What it finds is told in the verdict, and not on standard error as well.
+    let watchdog = Watchdog::new().reports_per_minute(0);
+    let builder = Runtime::builder().watchdog(watchdog).record(Level::Lean);
+    let builder = builder.blocking_workers_max(WORKERS).thread_name("worker");
+    let rt = builder.build();
+    rt.map_err(|error| format!("no event loop could be made: {error}").into())
+}
+
+/// The page that shows it.
+pub(super) fn page(watcher: Watcher) -> Result<OpenDial, Fault> {
+    let dial = Dial::new(watcher).source(
+        "examples/blocking_vs_offloaded/server.rs",
+        include_str!("server.rs"),
+    );
+    let open = dial.open();
+    open.map_err(|error| format!("the page could not be opened: {error}").into())
+}
+
 /// Serves on this thread, on a port of the kernel's choice, while `client` runs on another. Returns
 /// what it returned, when the server has stopped.
 pub(super) fn serve_while<T: Send + 'static>(
-    heavy: Heavy,
+    mut rt: Runtime,
     origin: Instant,
     client: impl FnOnce(SocketAddr) -> Result<T, Fault> + Send + 'static,
 ) -> Result<T, Fault> {
-    let mut rt = Runtime::builder()
-        .blocking_workers_max(WORKERS)
-        .thread_name("worker")
-        .build()
-        .map_err(|error| format!("no event loop could be made: {error}"))?;
     let config = Config {
         address: (Ipv4Addr::LOCALHOST, 0).into(),
         // Ctrl-C ends the demo as it ends any program.
@@ -41,10 +58,10 @@ pub(super) fn serve_while<T: Send + 'static>(
         ..Config::default()
     };
     let longest = Rc::new(Cell::new(Duration::ZERO));
-    let app = routes(heavy, origin, Rc::clone(&longest));
+    let app = routes(origin, Rc::clone(&longest));
 
     let result = rt.block_on(async {
-        spawn(feel_the_beat(longest)).detach();
+        spawn_named("the beat", feel_the_beat(longest)).detach();
         let mut server = Server::new(app, config);
         server.startup().await.map_err(|error| error.to_string())?;
         let address = server.local_addr().ok_or("the server has no address")?;
@@ -64,30 +81,23 @@ pub(super) fn serve_while<T: Send + 'static>(
     result
 }
 
-fn routes(heavy: Heavy, origin: Instant, longest: Rc<Cell<Duration>>) -> Router {
+fn routes(origin: Instant, longest: Rc<Cell<Duration>>) -> Router {
     let clock = Clock {
         origin,
         the_loop: thread::current().id(),
     };
     Router::new()
-        .get(PING, async move |_| clock.report("handled"))
+        .get(PING, async move |_| clock.report("handled", Instant::now()))
         // The mistake: `async` in front does not make what is called here give way.
-        .get(BAD, async move |_| work(heavy, clock))
+        .get(BAD, async move |_| clock.tell(&heavy_sync_operation()))
         // The remedy: the same call, on a thread that has nothing else to do.
         .get(GOOD, async move |_| {
-            spawn_blocking(move || work(heavy, clock)).await
+            let done = spawn_blocking(heavy_sync_operation).await;
+            done.map(|done| clock.tell(&done))
         })
         .get(STUCK, async move |_| {
             format!("stuck {}\n", longest.take().as_micros())
         })
-}
-
-/// Does the heavy work, and tells when, where, and what came out.
-fn work(heavy: Heavy, clock: Clock) -> String {
-    let began = clock.report("began");
-    let digest = heavy_sync_operation(heavy);
-    let ended = clock.report("ended");
-    format!("{began}{ended}digest {digest:x}\n{}", clock.place())
 }
 
 /// Times in microseconds since `origin`, which the client knows too.
@@ -98,15 +108,18 @@ struct Clock {
 }
 
 impl Clock {
-    fn report(self, what: &str) -> String {
-        format!("{what} {}\n", self.origin.elapsed().as_micros())
+    fn report(self, what: &str, at: Instant) -> String {
+        format!("{what} {}\n", (at - self.origin).as_micros())
     }
 
-    fn place(self) -> String {
-        let thread = thread::current();
-        let on_loop = thread.id() == self.the_loop;
-        let name = thread.name().unwrap_or("unnamed");
-        format!("on_loop {on_loop}\nthread {name}\n")
+    /// When the heavy work was done, where, and what came out.
+    fn tell(self, done: &Done) -> String {
+        let began = self.report("began", done.began);
+        let ended = self.report("ended", done.ended);
+        let on_loop = done.thread.id() == self.the_loop;
+        let name = done.thread.name().unwrap_or("unnamed");
+        let digest = done.digest;
+        format!("{began}{ended}digest {digest:x}\non_loop {on_loop}\nthread {name}\n")
     }
 }
 

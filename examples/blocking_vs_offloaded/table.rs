@@ -14,6 +14,8 @@ pub(super) fn header(plan: &Plan, look: &Look) -> String {
     let work = match plan.how {
         How::Cpu => "computes",
         How::Sleep => "sleeps",
+        How::Lock => "waits for a lock",
+        How::File => "waits for a file",
     };
     let plan = format!(
         "client: {} light, one every {:.0} ms; {} heavy at {:.0} ms, {each}{work} for {:.0} ms",
@@ -74,4 +76,17 @@ pub(super) fn verdict(verdict: &Verdict, look: &Look) -> String {
         .collect();
     let between = format!("\n{:indent$}", "");
     format!("{}  {}\n", look.paint(ink, word), sentences.join(&between))
+}
+
+/// Where the files are that were written.
+pub(super) fn files(names: &[&str], folder: &str, look: &Look) -> String {
+    let text = format!(
+        "{} in {folder}; the first opens in ui.perfetto.dev",
+        names.join(", ")
+    );
+    format!(
+        "{}    {}\n",
+        look.paint(Ink::Faint, "files"),
+        look.wrap(&text, 9)
+    )
 }

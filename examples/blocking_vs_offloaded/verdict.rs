@@ -22,7 +22,8 @@ pub(super) fn judge(facts: &Facts) -> Verdict {
     let sentences = match fault {
         Some(fault) => vec![fault],
         None => vec![
-            harm(facts, &a),
+            guilt(facts),
+            harm(&a),
             format!(
                 "Offloading cut their p99 by a factor of {factor:.0} ({:.1} ms / {:.1} ms).",
                 a.p99, b.p99
@@ -69,15 +70,30 @@ fn fault(facts: &Facts, a: &Summary, b: &Summary, factor: f64) -> Option<String>
     })
 }
 
-fn harm(facts: &Facts, a: &Summary) -> String {
+/// Who it was, in the words of the watchdog.
+fn guilt(facts: &Facts) -> String {
+    let stuck = format!("In A the loop was stuck for {:.0} ms", facts.a.stuck);
+    let Some(culprit) = &facts.culprit else {
+        return format!("{stuck}.");
+    };
+    let place = match culprit.place.as_str() {
+        "" => String::new(),
+        place => format!(" ({place})"),
+    };
+    format!(
+        "{stuck} in {}{place}, called from task \"{}\": {}.",
+        culprit.function, culprit.task, culprit.verdict
+    )
+}
+
+fn harm(a: &Summary) -> String {
     let noticed = match a.over_100ms {
         over if over == a.waited => "all".to_owned(),
         over => over.to_string(),
     };
     format!(
-        "In A the loop was stuck for {:.0} ms: {} of {} light requests had to wait, {noticed} of \
-         them for more than {NOTICED_MS:.0} ms.",
-        facts.a.stuck, a.waited, a.n
+        "{} of {} light requests had to wait, {noticed} of them for more than {NOTICED_MS:.0} ms.",
+        a.waited, a.n
     )
 }
 
@@ -85,9 +101,11 @@ fn heavy(facts: &Facts) -> String {
     if let ([a], [b]) = (&facts.a.heavy[..], &facts.b.heavy[..]) {
         let (a, b) = (a.latency(), b.latency());
         let times = format!("{a:.1} ms in A, {b:.1} ms in B");
-        // Ten percent is what the processor's clock and its other users make of the same work.
-        return if b > 0.9 * a {
+        return if b >= a {
             format!("It did not make the heavy request itself faster ({times}): it freed the loop.")
+        } else if b > 0.9 * a {
+            // The processor's clock and its other users make that of the same work.
+            format!("The heavy request itself took about as long ({times}): it freed the loop.")
         } else {
             format!("The heavy request itself took {times}.")
         };
@@ -115,7 +133,11 @@ fn median(a: &Summary, b: &Summary) -> String {
             a.n - a.waited,
             a.n
         )
-    } else {
+    } else if a.p50 >= FACTOR_MIN * b.p50 {
         format!("p50 shows it too ({times}), as more than half of the light requests waited.")
+    } else {
+        format!(
+            "p50 says little of it here ({times}): half of the requests say nothing of the rest."
+        )
     }
 }
