@@ -129,10 +129,7 @@ impl History {
                 timers,
                 callbacks,
             } => {
-                let number = self
-                    .turns
-                    .back()
-                    .map_or(self.turns_seen, |last| last.number + 1);
+                let number = whole_number(number, self.turns_seen);
                 let turn = Turn {
                     number,
                     at,

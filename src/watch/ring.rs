@@ -49,11 +49,6 @@ impl Ring {
         self.words.len() / 4
     }
 
-    /// How many events have been pushed since the ring was made.
-    pub(crate) fn pushed(&self) -> u64 {
-        self.head.load(Ordering::Acquire)
-    }
-
     /// Adds an event. Only ever one thread calls this: two would write over each other's events,
     /// and readers would get mixtures.
     #[inline]

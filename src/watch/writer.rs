@@ -338,7 +338,6 @@ impl Writer {
         self.board.pulse.begin(Runs::Callback(place.0));
     }
 
-    #[inline]
     /// A callback has ended; `completed` is the job whose end it told, and when
     /// that was.
     #[inline(never)]

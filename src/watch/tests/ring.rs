@@ -17,12 +17,11 @@ fn is_whole(words: [u64; 4]) -> bool {
 #[test]
 fn what_was_pushed_is_copied_in_its_order() {
     let ring = Ring::new(8);
-    assert_eq!((ring.copy(), ring.pushed()), ((Vec::new(), 0), 0));
+    assert_eq!(ring.copy(), (Vec::new(), 0));
     for number in 0..5 {
         ring.push(event(number));
     }
     assert_eq!(ring.copy(), ((0..5).map(event).collect(), 0));
-    assert_eq!(ring.pushed(), 5);
 }
 
 #[test]
