@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
@@ -47,6 +48,7 @@ pub struct Builder {
     pub(super) record: Option<Level>,
     pub(super) record_events_max: usize,
     pub(super) watchdog: Option<Watchdog>,
+    pub(super) stalls_folder: Option<PathBuf>,
     /// Whether the environment may switch more on.
     pub(super) heeds_environment: bool,
     /// Warnings of the loop's debug mode.
@@ -85,6 +87,7 @@ impl Default for Builder {
             record: None,
             record_events_max: 64 * 1024,
             watchdog: None,
+            stalls_folder: None,
             heeds_environment: true,
             is_debugged: false,
             dial: None,
@@ -411,6 +414,29 @@ impl Builder {
     #[must_use]
     pub fn watchdog(mut self, watchdog: Watchdog) -> Self {
         self.watchdog = Some(watchdog);
+        self
+    }
+
+    /// Keeps the events around each stall in a file of `folder`:
+    /// `stall-1.json` and so on, for the first 32 stalls, half a second after
+    /// each. The page opens them, also offline.
+    ///
+    /// Switches on a watchdog and the lean recorder, unless there are some.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let rt = tourbillon::Runtime::builder().record_stalls(std::env::temp_dir()).build()?;
+    /// # drop(rt);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn record_stalls(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.stalls_folder = Some(folder.into());
+        self.watchdog = self.watchdog.or_else(|| Some(Watchdog::new()));
+        self.record = self.record.or(Some(Level::Lean));
         self
     }
 

@@ -4,7 +4,7 @@
 //! ```text
 //!   TOURBILLON_DEBUG=1                  all of it: watchdog at 100 ms, lean recorder, dial
 //!   TOURBILLON_WATCHDOG=50ms            or 50ms,json or 50ms,abort=30s or off
-//!   TOURBILLON_RECORD=lean              or full, or off
+//!   TOURBILLON_RECORD=lean              or full, or lean,on-stall=FOLDER, or off
 //!   TOURBILLON_DIAL=127.0.0.1:6660      or off
 //! ```
 //!
@@ -40,8 +40,13 @@ impl Builder {
             }
         }
         if let Some(text) = set("TOURBILLON_RECORD") {
-            match level(&text) {
-                Ok(level) => self.record = level,
+            match record(&text) {
+                Ok((level, folder)) => {
+                    self.record = level;
+                    if let Some(folder) = folder {
+                        self = self.record_stalls(folder);
+                    }
+                }
                 Err(why) => complain("TOURBILLON_RECORD", &text, why),
             }
         }
@@ -78,12 +83,21 @@ fn watchdog(text: &str) -> Result<Option<Watchdog>, &'static str> {
     Ok(Some(watchdog))
 }
 
+/// What is recorded, and where the events around stalls go.
+fn record(text: &str) -> Result<(Option<Level>, Option<&str>), &'static str> {
+    let (first, folder) = match text.split_once(",on-stall=") {
+        Some((first, folder)) => (first, Some(folder)),
+        None => (text, None),
+    };
+    Ok((level(first)?, folder))
+}
+
 fn level(text: &str) -> Result<Option<Level>, &'static str> {
     match text {
         "off" => Ok(None),
         "lean" | "1" => Ok(Some(Level::Lean)),
         "full" => Ok(Some(Level::Full)),
-        _ => Err("it is lean, full or off"),
+        _ => Err("it is lean or full, perhaps with ,on-stall= and a folder, or off"),
     }
 }
 
@@ -111,7 +125,7 @@ fn span(text: &str) -> Option<Duration> {
 mod tests {
     use std::time::Duration;
 
-    use super::{address, level, span, watchdog};
+    use super::{address, level, record, span, watchdog};
     use crate::watch::Level;
 
     #[test]
@@ -129,6 +143,10 @@ mod tests {
         assert!(watchdog("50ms,json,abort=30s").unwrap().is_some());
         assert!(watchdog("50ms,yaml").unwrap_err().contains("json"));
         assert!(watchdog("soon").unwrap_err().contains("50ms"));
+        assert_eq!(
+            record("lean,on-stall=/tmp"),
+            Ok((Some(Level::Lean), Some("/tmp")))
+        );
         assert_eq!(level("full"), Ok(Some(Level::Full)));
         assert_eq!(level("off"), Ok(None));
         assert!(level("loud").is_err());

@@ -48,6 +48,7 @@ mod stats;
 mod watching;
 mod no_stall;
 mod watcher;
+mod flight;
 mod dump;
 
 pub use async_fd::AsyncFd;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::builder::{Builder, HostWaker};
 use super::callbacks::{Callback, Callbacks};
+use super::flight::Flight;
 use super::offload::Jobs;
 use super::tasks::TaskHook;
 use crate::blocking::{JobKey, Pool, PoolLimits, Ran};
@@ -20,7 +21,7 @@ use crate::reactor::Reactor;
 use crate::sys::monotonic_nanos;
 use crate::time::{Clock, TimerKey, Wheel};
 use crate::watch::{Board, Writer};
-use crate::watchdog::Watching;
+use crate::watchdog::{Watchdog, Watching};
 
 /// What other threads may send through the task queue.
 pub(crate) enum Post {
@@ -85,6 +86,8 @@ pub(crate) struct Parts {
 
     /// The watchdog, until the runtime ends.
     pub(super) watching: RefCell<Option<Watching>>,
+    /// Keeps the events around stalls.
+    pub(super) flight: Option<Arc<Flight>>,
     /// The page that shows it, if the environment asked for one.
     pub(super) page: RefCell<Option<Box<dyn Any>>>,
     /// Whom to tell of tasks.
@@ -111,6 +114,20 @@ pub(super) struct Counts {
 /// Adds one; a counter that wraps after 580 years at 1 GHz needs no check.
 pub(super) fn count(counter: &Cell<u64>) {
     counter.set(counter.get().wrapping_add(1));
+}
+
+fn begin_to_watch(
+    mut config: Watchdog,
+    flight: Option<&Arc<Flight>>,
+    watch: &Writer,
+) -> io::Result<Watching> {
+    if let Some(flight) = flight {
+        let flight = Arc::clone(flight);
+        config = config.also(move |report| flight.hear(report));
+    }
+    let watching = Watching::start(&config, Arc::clone(watch.board()))?;
+    log::info!("{}", watching.armed());
+    Ok(watching)
 }
 
 /// Operations a poll may do before it is asked to let others run.
@@ -151,11 +168,10 @@ impl Parts {
             let clock_began = (!clock.is_manual()).then(|| clock.instant_at(0)).flatten();
             Writer::new(Arc::new(Board::new(extent, monotonic_nanos, clock_began)))
         });
+        let flight = builder.stalls_folder.as_deref().map(Flight::new);
         let watching = match (&builder.watchdog, &watch) {
             (Some(config), Some(watch)) => {
-                let watching = Watching::start(config, Arc::clone(watch.board()))?;
-                log::info!("{}", watching.armed());
-                Some(watching)
+                Some(begin_to_watch(config.clone(), flight.as_ref(), watch)?)
             }
             _ => None,
         };
@@ -190,6 +206,7 @@ impl Parts {
             woken: Cell::default(),
             told: Cell::default(),
             watching: RefCell::new(watching),
+            flight,
             page: RefCell::default(),
             task_hook: builder.task_hook.clone(),
             auto_advance: builder.auto_advance && builder.clock.is_manual(),

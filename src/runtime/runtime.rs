@@ -81,6 +81,11 @@ impl Runtime {
             parts: Rc::new(Parts::new(builder)?),
             is_shut_down: false,
         };
+        if let Some(flight) = &runtime.parts.flight
+            && let Some(watcher) = runtime.watcher()
+        {
+            flight.follow(watcher);
+        }
         if let Some(address) = builder.dial
             && let Some(watcher) = runtime.watcher()
         {

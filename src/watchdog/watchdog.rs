@@ -214,6 +214,19 @@ impl Watchdog {
         self
     }
 
+    /// Has this called, too.
+    pub(crate) fn also(mut self, more: impl Fn(&StallReport) + Send + Sync + 'static) -> Self {
+        let before = self.on_stall.take();
+        self.on_stall = Some(Arc::new(move |report| {
+            // Ours first: the program's may panic.
+            more(report);
+            if let Some(before) = &before {
+                before(report);
+            }
+        }));
+        self
+    }
+
     /// How long the thread sleeps between two looks.
     pub(super) fn nap(&self) -> Duration {
         (self.threshold / 4).max(Duration::from_millis(5))
