@@ -26,7 +26,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(150);
 fn main() -> Result<(), Box<dyn Error>> {
     println!("Chapter 14. How can one look at a loop that is stuck?");
     let is_same_loop = env::args().any(|arg| arg == "--same-loop");
-    // What it writes to standard error is held back: here the page tells.
+    // It writes nothing to standard error: here the page tells.
     let watchdog = Watchdog::new().reports_per_minute(0);
     let mut rt = watch::builder()
         .watchdog(watchdog)
@@ -38,13 +38,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut app = Router::new()
         .get("/", async |_| "Hello!")
         .get("/block", async |_| hold_the_loop());
-    let own_loop = match is_same_loop {
-        true => {
-            app = app.nest("/dial", dial.router());
-            None
-        }
-        false => Some(dial.open()?),
-    };
+    let own_loop = (!is_same_loop).then(|| dial.clone().open()).transpose()?;
+    if own_loop.is_none() {
+        app = app.nest("/dial", dial.router());
+    }
     let config = Config {
         address: (Ipv4Addr::LOCALHOST, 0).into(),
         access_log: AccessLog::off(),
@@ -58,8 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             Some(open) => (open.local_addr(), "/"),
             None => (address, "/dial/"),
         };
-        println!("\n  server  http://{address}/        http://{address}/block holds its loop");
-        println!("  page    http://{page}{path}\n");
+        println!("\n  server  http://{address}/   (/block holds its loop)\n  page    http://{page}{path}\n");
         let handle = server.handle();
         let clients = thread::spawn(move || visit(address, page, path, &handle));
         server.main_loop().await;
@@ -89,16 +85,15 @@ fn visit(server: SocketAddr, page: SocketAddr, path: &str, stop: &ServerHandle) 
         thread::sleep(LOOK_EVERY);
         let asked = Instant::now();
         let frame = get(page, &format!("{path}snapshot.json"))?;
-        let (at, took) = (asked - began, asked.elapsed());
+        let took = asked.elapsed().as_millis();
         // In `where` are the frames: function, file, line, whose code it is.
         let mut frames = frame
             .split("[\"")
             .filter(|frame| frame.contains("\"yours\"]"));
         let yours = frames.next().and_then(|frame| frame.split('"').next());
         println!(
-            "  asked at {:>4} ms, answered after {:>4} ms: {} {}",
-            at.as_millis(),
-            took.as_millis(),
+            "  asked at {:>4} ms, answered after {took:>4} ms: {} {}",
+            (asked - began).as_millis(),
             value(&frame, "state"),
             yours.map_or(String::new(), |function| format!("in {function}"))
         );

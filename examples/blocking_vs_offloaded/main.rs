@@ -38,8 +38,11 @@ use facts::{Facts, How, Plan};
 use heavy::Heavy;
 use look::Look;
 use options::{Asked, Options};
+use tape::Tape;
 use terminal::Progress;
 use tourbillon::dial::OpenDial;
+use tourbillon::{Runtime, Watcher};
+use verdict::Verdict;
 
 /// What crosses threads when something goes wrong.
 type Fault = Box<dyn Error + Send + Sync>;
@@ -72,6 +75,7 @@ fn run(options: &Options) -> Result<bool, Fault> {
         ascii: options.ascii,
         colour: io::stdout().is_terminal() && terminal::wants_colour(),
     };
+    files::prepare(&options.out)?;
     let plan = options.plan();
     if !options.json {
         print(&table::header(&plan, &look))?;
@@ -83,6 +87,22 @@ fn run(options: &Options) -> Result<bool, Fault> {
     if let Some(page) = &page {
         say_where(page);
     }
+    let both = run_both(rt, &watcher, plan)?;
+    let verdict = report(options, &look, &both)?;
+    if let Some(page) = page {
+        stay(&page);
+    }
+    Ok(verdict.ok)
+}
+
+/// What came of both runs.
+struct Both {
+    facts: Facts,
+    a: Tape,
+    b: Tape,
+}
+
+fn run_both(rt: Runtime, watcher: &Watcher, plan: Plan) -> Result<Both, Fault> {
     let progress = Progress::new();
     if plan.how == How::Cpu {
         progress.say("calibrating the heavy work");
@@ -90,6 +110,7 @@ fn run(options: &Options) -> Result<bool, Fault> {
     heavy::prepare(work(&plan));
 
     let origin = Instant::now();
+    let watcher = watcher.clone();
     let both = move |address| {
         let watcher = &watcher;
         let client = Client {
@@ -114,34 +135,36 @@ fn run(options: &Options) -> Result<bool, Fault> {
         b,
         culprit,
     };
+    Ok(Both {
+        facts,
+        a: tape_a,
+        b: tape_b,
+    })
+}
 
-    let verdict = verdict::judge(&facts);
-    let files = files::write(&options.out, &plan, &tape_a, &tape_b)?;
+/// Prints what came of it, and writes the files.
+fn report(options: &Options, look: &Look, both: &Both) -> Result<Verdict, Fault> {
+    let facts = &both.facts;
+    let verdict = verdict::judge(facts);
+    let files = files::write(&options.out, &facts.plan, &both.a, &both.b)?;
     let folder = files.as_deref();
     if options.json {
-        print(&json::object(&facts, &verdict, folder))?;
+        print(&json::object(facts, &verdict, folder))?;
         if !verdict.ok {
             eprintln!("error: {}", verdict.sentences.join(" "));
         }
     } else {
         let mut parts = vec![
-            lanes::timelines(&facts, &look),
-            table::latencies(&facts, &look),
-            table::verdict(&verdict, &look),
+            lanes::timelines(facts, look),
+            table::latencies(facts, look),
+            table::verdict(&verdict, look),
         ];
         if let Some(folder) = folder {
-            parts.push(table::files(
-                &files::NAMES,
-                &folder.to_string_lossy(),
-                &look,
-            ));
+            parts.push(table::files(&files::NAMES, &folder.to_string_lossy(), look));
         }
         print(&format!("\n{}", parts.join("\n")))?;
     }
-    if let Some(page) = page {
-        stay(&page);
-    }
-    Ok(verdict.ok)
+    Ok(verdict)
 }
 
 fn work(plan: &Plan) -> Heavy {

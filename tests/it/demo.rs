@@ -17,10 +17,15 @@ mod table;
 #[path = "../../examples/blocking_vs_offloaded/verdict.rs"]
 mod verdict;
 
+mod files;
+mod golden;
+mod watched;
+
 use crate::support::built;
-use facts::{Facts, HeavyFact, How, LightFact, Run};
+use facts::{Culprit, Facts, HeavyFact, How, LightFact, Run};
+use golden::{FULL, NARROW, WIDE};
 use look::Look;
-use options::{Asked, Options};
+use options::{Asked, Options, Out};
 
 fn demo(words: &[&str], columns: &str) -> Output {
     Command::new(built("blocking_vs_offloaded"))
@@ -65,7 +70,7 @@ fn numbers(json: &str, name: &str) -> Vec<f64> {
 
 #[test]
 fn it_shows_that_blocking_harms_and_offloading_helps() {
-    let output = shown(&["--json", "--how", "sleep"], "80");
+    let output = shown(&["--json", "--no-files", "--how", "sleep"], "80");
     let json = text(&output.stdout);
     assert!(output.status.success(), "{output:?}");
     assert_eq!(text(&output.stderr), "");
@@ -100,7 +105,7 @@ fn it_shows_that_blocking_harms_and_offloading_helps() {
 
 #[test]
 fn a_pipe_gets_plain_text_of_the_width_asked_for() {
-    let output = shown(&["--ascii", "--how=sleep"], "60");
+    let output = shown(&["--ascii", "--no-files", "--how=sleep"], "60");
     let report = text(&output.stdout);
     assert!(output.status.success(), "{output:?}");
     assert_eq!(text(&output.stderr), "");
@@ -122,7 +127,8 @@ fn what_it_does_not_understand_is_named() {
         (&["fast"][..], "fast"),
         (&["--json=yes"][..], "--json=yes"),
         (&["--how"][..], "--how needs"),
-        (&["--how", "lock"][..], "lock"),
+        (&["--how", "dream"][..], "dream"),
+        (&["--out"][..], "--out needs"),
         (&["--heavy", "0"][..], "`0`"),
         (&["--heavy=65"][..], "`65`"),
         (&["--heavy=many"][..], "`many`"),
@@ -139,12 +145,15 @@ fn what_it_does_not_understand_is_named() {
 
 #[test]
 fn options_are_read_in_any_order() {
-    let words = ["--ascii", "--heavy=8", "--how", "sleep"].map(str::to_owned);
+    let words = "--ascii --heavy=8 --out=/tmp/a --how sleep --watch";
+    let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
     let expected = Options {
         how: How::Sleep,
         heavy: 8,
         json: false,
         ascii: true,
+        watch: true,
+        out: Out::Folder("/tmp/a".into()),
     };
     assert_eq!(Options::parse(words.into_iter()), Ok(Asked::Run(expected)));
 }
@@ -152,10 +161,8 @@ fn options_are_read_in_any_order() {
 /// Runs as they would be on a machine without any noise.
 fn ideal(heavy: usize) -> Facts {
     let options = Options {
-        how: How::Cpu,
         heavy,
-        json: false,
-        ascii: false,
+        ..Options::default()
     };
     let plan = options.plan();
     let run = |on_loop: bool| {
@@ -194,6 +201,14 @@ fn ideal(heavy: usize) -> Facts {
         plan,
         a: run(true),
         b: run(false),
+        culprit: Some(Culprit {
+            function: "heavy_sync_operation".to_owned(),
+            place: "examples/heavy.rs:41".to_owned(),
+            task: "GET /bad-practice".to_owned(),
+            verdict: "on CPU",
+            kind: "cpu",
+            stuck_ms: 1000.0,
+        }),
     }
 }
 
@@ -244,135 +259,6 @@ fn a_full_pool_grows_a_queue_in_the_picture() {
     facts.a.light.truncate(3);
     assert_drawn(&lanes::timelines(&facts, &look(80, false)), FULL);
 }
-
-const WIDE: &str = "\
-tourbillon VERSION   BACKEND   4 workers
-client: 20 light, one every 100 ms; 1 heavy at 150 ms, computes for 1000 ms
-
-A. GET /bad-practice    heavy_sync_operation(), called on the loop
-         0 ms      500       1000      1500      2000 latency, ms
-heavy    ···████████████████████│··················    1000.5  on main
-light  1 │·········································       0.5
-light  2 ··│·······································       0.5
-light  3 ····░░░░░░░░░░░░░░░░░░░│··················     950.8
-light  4 ······░░░░░░░░░░░░░░░░░│··················     850.8
-light  5 ········░░░░░░░░░░░░░░░│··················     750.8
-light  6 ··········░░░░░░░░░░░░░│··················     650.8
-light  7 ············░░░░░░░░░░░│··················     550.8
-light  8 ··············░░░░░░░░░│··················     450.8
-light  9 ················░░░░░░░│··················     350.8
-light 10 ··················░░░░░│··················     250.8
-light 11 ····················░░░│··················     150.8
-light 12 ······················░│··················      50.8
-light 13 ························│·················       0.5
-light 14 ··························│···············       0.5
-light 15 ····························│·············       0.5  (5 more like it)
-loop     ···█████████████████████··················     999.5  longest stuck
-
-B. GET /good-practice   spawn_blocking(heavy_sync_operation).await
-         0 ms      500       1000      1500      2000 latency, ms
-heavy    ···▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒▒│··················    1000.5  on worker-1
-light  1 │·········································       0.5
-light  2 ··│·······································       0.5
-light  3 ····│·····································       0.5  (17 more like it)
-loop     ··········································       1.5  longest stuck
-
-█ running on the loop  ▒ running on a worker  ░ waiting for the loop  │ answered
-
-light requests, ms    n      p50      p90      p99      max  over 100 ms
-A blocking           20      0.5    750.8    950.8    950.8            9
-B offloaded          20      0.5      0.5      0.5      0.5            0
-
-VERDICT  In A the loop was stuck for 1000 ms: 10 of 20 light requests had to
-         wait, 9 of them for more than 100 ms.
-         Offloading cut their p99 by a factor of 1902 (950.8 ms / 0.5 ms).
-         It did not make the heavy request itself faster (1000.5 ms in A, 1000.5
-         ms in B): it freed the loop.
-         p50 alone hides all this (0.5 ms in A, 0.5 ms in B): 10 of 20 light
-         requests found the loop free.
-";
-const NARROW: &str = "\
-tourbillon VERSION   BACKEND   4 workers
-client: 20 light, one every 100 ms; 1
-heavy at 150 ms, computes for 1000 ms
-
-A. GET /bad-practice
-   heavy_sync_operation()
-         0 ms      1000               ms
-heavy    .##########|.........    1000.5
-         on main
-light  1 |....................       0.5
-light  2 .|...................       0.5
-light  3 ..---------|.........     950.8
-loop     .###########.........     999.5
-         longest stuck
-
-B. GET /good-practice
-   spawn_blocking(heavy_sync_operation)
-         0 ms      1000               ms
-heavy    .%%%%%%%%%%|.........    1000.5
-         on worker-1
-light  1 |....................       0.5
-light  2 .|...................       0.5
-light  3 ..|..................       0.5
-         (2 more like it)
-loop     .....................       1.5
-         longest stuck
-
-# running on the loop
-% running on a worker
-- waiting for the loop  | answered
-
-ms  n    p50    p90    p99    max >100
-A   3    0.5  950.8  950.8  950.8    1
-B   5    0.5    0.5    0.5    0.5    0
-
-VERDICT  In A the loop was stuck for
-         1000 ms: 1 of 3 light requests
-         had to wait, all of them for
-         more than 100 ms.
-         Offloading cut their p99 by a
-         factor of 1902 (950.8 ms / 0.5
-         ms).
-         It did not make the heavy
-         request itself faster (1000.5
-         ms in A, 1000.5 ms in B): it
-         freed the loop.
-         p50 alone hides all this (0.5
-         ms in A, 0.5 ms in B): 2 of 3
-         light requests found the loop
-         free.
-";
-const FULL: &str = "\
-A. GET /bad-practice    heavy_sync_operation(), called on the loop
-         0 ms  1000   2000   3000  4000   5000   6000 latency, ms
-heavy  1 ·██████│··································    1000.5  on main
-heavy  2 ·░░░░░░███████│···························    2000.5  on main
-heavy  3 ·░░░░░░░░░░░░░███████│····················    3000.5  on main
-heavy  4 ·░░░░░░░░░░░░░░░░░░░░██████│··············    4000.5  on main
-heavy  5 ·░░░░░░░░░░░░░░░░░░░░░░░░░░███████│·······    5000.5  on main
-heavy  6 ·░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░███████│    6000.5  on main
-light  1 │·········································       0.5
-light  2 │·········································       0.5
-light  3 ·░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░│    5950.8
-loop     ·█████████████████████████████████████████    5999.5  longest stuck
-
-B. GET /good-practice   spawn_blocking(heavy_sync_operation).await
-         0 ms  1000   2000   3000  4000   5000   6000 latency, ms
-heavy  1 ·▒▒▒▒▒▒│··································    1000.5  on worker-1
-heavy  2 ·▒▒▒▒▒▒│··································    1000.5  on worker-2
-heavy  3 ·▒▒▒▒▒▒│··································    1000.5  on worker-3
-heavy  4 ·▒▒▒▒▒▒│··································    1000.5  on worker-4
-heavy  5 ·░░░░░░▒▒▒▒▒▒▒│···························    2000.5  on worker-1
-heavy  6 ·░░░░░░▒▒▒▒▒▒▒│···························    2000.5  on worker-2
-light  1 │·········································       0.5
-light  2 │·········································       0.5
-light  3 ·│········································       0.5  (17 more like it)
-loop     ··········································       1.5  longest stuck
-
-█ running on the loop  ▒ running on a worker  ░ waiting for the loop or a worker
-│ answered
-";
 
 #[test]
 fn no_line_is_too_wide_and_colours_add_nothing_but_colour() {
@@ -430,6 +316,41 @@ fn runs_that_show_nothing_are_not_praised() {
     assert!(!ok && why.contains("different results"), "{why}");
 }
 
+/// Whatever the numbers are, what is said of them is so.
+#[test]
+fn the_sentence_on_the_median_is_true() {
+    let mut facts = ideal(1);
+    let said = |facts: &Facts| verdict::judge(facts).sentences.pop().unwrap();
+    assert!(said(&facts).starts_with("p50 alone hides all this (0.5 ms in A, 0.5 ms in B)"));
+    // By accident better in A than in B.
+    let later = |light: &mut LightFact, ms: f64| light.answered = light.scheduled + ms;
+    facts.b.light.iter_mut().for_each(|light| later(light, 8.0));
+    assert!(said(&facts).starts_with("p50 alone hides all this (0.5 ms in A, 8.0 ms in B)"));
+    // More than half waited in A.
+    facts
+        .a
+        .light
+        .iter_mut()
+        .skip(2)
+        .for_each(|light| later(light, 25.0));
+    later(&mut facts.a.light[0], 500.0);
+    assert!(said(&facts).starts_with("p50 shows it too (25.0 ms in A, 8.0 ms in B), as more"));
+    facts
+        .b
+        .light
+        .iter_mut()
+        .for_each(|light| later(light, 30.0));
+    assert!(said(&facts).starts_with("p50 says little of it here (25.0 ms in A, 30.0 ms in B)"));
+}
+
+#[test]
+fn a_verdict_without_the_watchdogs_word_is_a_sentence_still() {
+    let mut facts = ideal(1);
+    facts.culprit = None;
+    let sentences = verdict::judge(&facts).sentences;
+    assert_eq!(sentences[0], "In A the loop was stuck for 1000 ms.");
+}
+
 #[test]
 fn the_json_holds_the_same_facts() {
     let mut facts = ideal(1);
@@ -451,11 +372,17 @@ fn the_json_holds_the_same_facts() {
     };
     let expected = format!(
         "{{\"version\":\"{}\",\"backend\":\"{}\",\"workers\":4,\"how\":\"cpu\",\"heavy\":1,\
-         \"a\":{},\"b\":{},\"factor\":null,\"verdict\":\"So. So.\",\"ok\":true}}\n",
+         \"a\":{},\"b\":{},\"culprit\":{{\"function\":\"heavy_sync_operation\",\
+         \"place\":\"examples/heavy.rs:41\",\"task\":\"GET /bad-practice\",\"kind\":\"cpu\",\
+         \"verdict\":\"on CPU\",\"stuck_ms\":1000.000}},\"factor\":null,\
+         \"verdict\":\"So. So.\",\"ok\":true,\"files\":\"a/b\"}}\n",
         facts::VERSION,
         facts::BACKEND,
         run("main", "999.500"),
         run("a \\\"b\\\"\\u000a", "1.500"),
     );
-    assert_eq!(json::object(&facts, &verdict), expected);
+    assert_eq!(
+        json::object(&facts, &verdict, Some("a/b".as_ref())),
+        expected
+    );
 }

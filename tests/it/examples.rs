@@ -4,6 +4,7 @@
 //! asserted beyond them is order and counts.
 
 mod embedding;
+mod watching;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{built, examples};
 use embedding::{embedding, host_loop, inside_tokio, loop_per_core, two_loops};
+use watching::{blocked, life_of_a_server, offloaded, pool_is_a_queue, same_loop, the_dial};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -21,7 +23,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 type Judge = fn(&Output);
 
 /// Every chapter: its name, its arguments, and what must be seen.
-const CHAPTERS: [(&str, &[&str], Judge); 14] = [
+const CHAPTERS: [(&str, &[&str], Judge); 23] = [
     ("01_thirty_lines", &[], thirty_lines),
     ("02_first_turn", &[], first_turn),
     ("03_timers", &[], timers),
@@ -32,6 +34,15 @@ const CHAPTERS: [(&str, &[&str], Judge); 14] = [
     ("07_echo", &[], echo),
     ("08_pool_full", &[], pool_full),
     ("09_embedding", &[], embedding),
+    ("10_blocked", &[], blocked),
+    ("10_blocked", &["--how", "sleep"], blocked),
+    ("10_blocked", &["--how", "lock"], blocked),
+    ("10_blocked", &["--how", "file"], blocked),
+    ("11_offloaded", &[], offloaded),
+    ("12_pool_is_a_queue", &[], pool_is_a_queue),
+    ("13_life_of_a_server", &[], life_of_a_server),
+    ("14_the_dial", &[], the_dial),
+    ("14_the_dial", &["--same-loop"], same_loop),
     ("15_two_loops", &[], two_loops),
     ("16_loop_per_core", &[], loop_per_core),
     ("17_host_loop", &[], host_loop),
@@ -86,7 +97,7 @@ fn every_chapter_has_its_head_and_its_place_in_the_book() {
         );
         assert!(book.contains(&format!("`{name}`")), "no row for {name}");
         let lines = text.lines().count();
-        // Five of them open the page of the loop.
+        // Five of them open the page of the loop, as in every chapter.
         assert!(lines <= 130, "{name}: {lines} lines are no page");
     }
     let code = source("01_thirty_lines");

@@ -4,6 +4,7 @@ pub(crate) mod browser;
 mod built;
 mod installed;
 mod kernel;
+pub(crate) mod page;
 
 use std::any::Any;
 use std::future::Future;
