@@ -202,6 +202,20 @@ fn serve(dial: Dial, told: &mpsc::Sender<Opened>) -> io::Result<()> {
 
 /// A page that is being served. Dropping it ends that, and lets the loop go
 /// if the page held it.
+///
+/// # Examples
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::Runtime;
+/// use tourbillon::dial::{Dial, OpenDial};
+///
+/// let rt = Runtime::builder().watch(true).build()?;
+/// let open: OpenDial = Dial::new(rt.watcher().expect("it is watched")).open()?;
+/// assert_eq!(open.url(), format!("http://{}/", open.local_addr()));
+/// # Ok(())
+/// # }
+/// ```
 pub struct OpenDial {
     address: SocketAddr,
     handle: ServerHandle,

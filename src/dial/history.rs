@@ -169,30 +169,36 @@ impl History {
                 self.called.insert(task, Called { name, label: None });
             }
             EventKind::RequestBegin { request, name, .. } => {
-                self.called.entry(task).or_default().label = Some((name, None));
-                let request = Request {
-                    number: request,
-                    name: board.names.get(name).to_owned(),
-                    began: at,
-                    ended: None,
-                    status: 0,
-                };
-                push(&mut self.requests, request, REQUESTS_MAX);
+                self.request_begins(board, at, task, request, name);
             }
             EventKind::RequestEnd {
                 request, status, ..
-            } => {
-                let called = self.called.get_mut(&task);
-                if let Some((_, ended)) = called.and_then(|called| called.label.as_mut()) {
-                    *ended = Some(at);
-                }
-                let mut requests = self.requests.iter_mut().rev();
-                if let Some(known) = requests.find(|known| known.number == request) {
-                    (known.ended, known.status) = (Some(at), status);
-                }
-            }
+            } => self.request_ends(at, task, request, status),
             EventKind::End { .. } => self.forget(task),
             _ => {}
+        }
+    }
+
+    fn request_begins(&mut self, board: &Board, at: u64, task: u32, number: u32, name: NameId) {
+        self.called.entry(task).or_default().label = Some((name, None));
+        let request = Request {
+            number,
+            name: board.names.get(name).to_owned(),
+            began: at,
+            ended: None,
+            status: 0,
+        };
+        push(&mut self.requests, request, REQUESTS_MAX);
+    }
+
+    fn request_ends(&mut self, at: u64, task: u32, number: u32, status: u16) {
+        let called = self.called.get_mut(&task);
+        if let Some((_, ended)) = called.and_then(|called| called.label.as_mut()) {
+            *ended = Some(at);
+        }
+        let mut requests = self.requests.iter_mut().rev();
+        if let Some(known) = requests.find(|known| known.number == number) {
+            (known.ended, known.status) = (Some(at), status);
         }
     }
 

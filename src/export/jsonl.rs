@@ -68,10 +68,8 @@ fn fields(recording: &Recording, event: &Event) -> String {
             timers,
             callbacks,
         } => {
-            let counts = format!(r#""timers":{timers},"callbacks":{callbacks}"#);
-            format!(
-                r#","number":{number},"took":{took},"polls":{polls},"events":{events},{counts}"#
-            )
+            let head = format!(r#","number":{number},"took":{took},"polls":{polls}"#);
+            format!(r#"{head},"events":{events},"timers":{timers},"callbacks":{callbacks}"#)
         }
         EventKind::Park {
             took,

@@ -348,6 +348,16 @@ impl Builder {
     /// threads can look at any time: see [`Watcher`](crate::Watcher).
     ///
     /// Default: no. It costs some ten nanoseconds a poll and 128 bytes a task.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let rt = tourbillon::Runtime::builder().watch(true).build()?;
+    /// assert!(rt.watcher().is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn watch(mut self, watched: bool) -> Self {
         self.watch = watched;

@@ -1,6 +1,5 @@
 //! The parts of a runtime, as code on its thread sees them.
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::panic::Location;
@@ -11,17 +10,14 @@ use std::time::{Duration, Instant};
 
 use super::builder::{Builder, HostWaker};
 use super::callbacks::{Callback, Callbacks};
-use super::flight::Flight;
 use super::offload::Jobs;
 use super::tasks::TaskHook;
+use super::watching::Watchers;
 use crate::blocking::{JobKey, Pool, PoolLimits, Ran};
 use crate::executor::{self, Executor, Registration, Ticket};
 use crate::queue::TaskQueue;
 use crate::reactor::Reactor;
-use crate::sys::monotonic_nanos;
 use crate::time::{Clock, TimerKey, Wheel};
-use crate::watch::{Board, Writer};
-use crate::watchdog::{Watchdog, Watching};
 
 /// What other threads may send through the task queue.
 pub(crate) enum Post {
@@ -84,12 +80,8 @@ pub(crate) struct Parts {
     /// What the kernel has said, for those who watch.
     pub(super) told: Cell<Vec<(u32, u8)>>,
 
-    /// The watchdog, until the runtime ends.
-    pub(super) watching: RefCell<Option<Watching>>,
-    /// Keeps the events around stalls.
-    pub(super) flight: Option<Arc<Flight>>,
-    /// The page that shows it, if the environment asked for one.
-    pub(super) page: RefCell<Option<Box<dyn Any>>>,
+    /// Who looks at it, until the runtime ends.
+    pub(super) watchers: Watchers,
     /// Whom to tell of tasks.
     pub(super) task_hook: Option<TaskHook>,
     /// Whether a manual clock moves itself when nothing else can happen.
@@ -114,20 +106,6 @@ pub(super) struct Counts {
 /// Adds one; a counter that wraps after 580 years at 1 GHz needs no check.
 pub(super) fn count(counter: &Cell<u64>) {
     counter.set(counter.get().wrapping_add(1));
-}
-
-fn begin_to_watch(
-    mut config: Watchdog,
-    flight: Option<&Arc<Flight>>,
-    watch: &Writer,
-) -> io::Result<Watching> {
-    if let Some(flight) = flight {
-        let flight = Arc::clone(flight);
-        config = config.also(move |report| flight.hear(report));
-    }
-    let watching = Watching::start(&config, Arc::clone(watch.board()))?;
-    log::info!("{}", watching.armed());
-    Ok(watching)
 }
 
 /// Operations a poll may do before it is asked to let others run.
@@ -164,17 +142,7 @@ impl Parts {
         let pool = Pool::new(limits, builder.thread_name.clone(), Arc::new(deliver));
         let clock = builder.clock.clone();
         let now = clock.now();
-        let watch = builder.watched().map(|extent| {
-            let clock_began = (!clock.is_manual()).then(|| clock.instant_at(0)).flatten();
-            Writer::new(Arc::new(Board::new(extent, monotonic_nanos, clock_began)))
-        });
-        let flight = builder.stalls_folder.as_deref().map(Flight::new);
-        let watching = match (&builder.watchdog, &watch) {
-            (Some(config), Some(watch)) => {
-                Some(begin_to_watch(config.clone(), flight.as_ref(), watch)?)
-            }
-            _ => None,
-        };
+        let (watch, watchers) = Watchers::begin(builder, &clock)?;
         let executor = Executor::new(registration.number(), builder.shuffle_seed, watch);
         if builder.is_debugged {
             executor.debug();
@@ -205,9 +173,7 @@ impl Parts {
             posts: Cell::default(),
             woken: Cell::default(),
             told: Cell::default(),
-            watching: RefCell::new(watching),
-            flight,
-            page: RefCell::default(),
+            watchers,
             task_hook: builder.task_hook.clone(),
             auto_advance: builder.auto_advance && builder.clock.is_manual(),
             shutdown_timeout: builder.shutdown_timeout,

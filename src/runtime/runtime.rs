@@ -81,7 +81,7 @@ impl Runtime {
             parts: Rc::new(Parts::new(builder)?),
             is_shut_down: false,
         };
-        if let Some(flight) = &runtime.parts.flight
+        if let Some(flight) = &runtime.parts.watchers.flight
             && let Some(watcher) = runtime.watcher()
         {
             flight.follow(watcher);
@@ -91,7 +91,7 @@ impl Runtime {
         {
             // The page is a floor above, so it is handed in: see `lib.rs`.
             let page = crate::OPEN_DIAL(watcher, address);
-            *runtime.parts.page.borrow_mut() = page;
+            *runtime.parts.watchers.page.borrow_mut() = page;
         }
         Ok(runtime)
     }
@@ -336,6 +336,17 @@ impl Runtime {
     /// How often the watchdog has found the loop stuck.
     ///
     /// Zero without one: see [`Builder::watchdog`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// let mut rt = tourbillon::Runtime::builder().watchdog(tourbillon::Watchdog::new()).build()?;
+    /// rt.block_on(async { /* what must not block */ });
+    /// assert_eq!(rt.stalls(), 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn stalls(&self) -> u64 {
         self.watcher().map_or(0, |watcher| watcher.stalls())
     }

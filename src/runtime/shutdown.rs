@@ -111,9 +111,7 @@ impl Runtime {
         parts.end_jobs(wait, &mut report);
         // A completion may have handed in more.
         parts.end_waiting();
-        // Its thread ends here; nobody turns the loop any more.
-        drop(parts.page.take());
-        drop(parts.watching.take());
+        parts.watchers.end();
         report
     }
 }

@@ -52,7 +52,7 @@ type PoolLooker = dyn Fn() -> (PoolStats, Vec<RunningJob>) + Send + Sync;
 impl Watcher {
     pub(super) fn of(parts: &Parts) -> Option<Self> {
         let board = Arc::clone(parts.watch()?.board());
-        let watching = parts.watching.borrow();
+        let watching = parts.watchers.watchdog.borrow();
         let findings = watching.as_ref().map(Watching::findings);
         Some(Watcher {
             board,
@@ -71,6 +71,23 @@ impl Watcher {
 
     /// What has happened since the recorder was switched on, as far back as
     /// its ring reaches. Without a recorder it is empty.
+    ///
+    /// # Examples
+    ///
+    /// What a run looked like, in a terminal:
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// use tourbillon::{Runtime, watch::Level, yield_now};
+    ///
+    /// let mut rt = Runtime::builder().record(Level::Lean).build()?;
+    /// rt.block_on(async { yield_now().await });
+    /// let watcher = rt.watcher().expect("it is watched");
+    /// println!("{}", watcher.recording().timeline(80, false));
+    /// assert_eq!((watcher.stalls(), watcher.slow_turns()), (0, 0));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn recording(&self) -> Recording {
         let (mut events, lost) = self.board.events();
         events.sort_by_key(|event| event.at);

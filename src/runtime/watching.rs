@@ -1,13 +1,60 @@
 //! What the loop writes down for those who watch it, and what programs may
 //! say to them.
 
+use std::any::Any;
+use std::cell::RefCell;
 use std::io;
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
+use super::builder::Builder;
 use super::current::try_current;
+use super::flight::Flight;
 use super::parts::Parts;
-use crate::watch::Writer;
+use crate::sys::monotonic_nanos;
+use crate::time::Clock;
+use crate::watch::{Board, Writer};
+use crate::watchdog::Watching;
+
+/// Who looks at a runtime: the watchdog, the flight recorder, the page.
+#[derive(Default)]
+pub(super) struct Watchers {
+    pub(super) watchdog: RefCell<Option<Watching>>,
+    pub(super) flight: Option<Arc<Flight>>,
+    pub(super) page: RefCell<Option<Box<dyn Any>>>,
+}
+
+impl Watchers {
+    /// Those that `builder` asks for, and what the loop writes down for them.
+    /// The page comes later, since it shows a runtime that is there.
+    pub(super) fn begin(builder: &Builder, clock: &Clock) -> io::Result<(Option<Writer>, Self)> {
+        let Some(extent) = builder.watched() else {
+            return Ok((None, Watchers::default()));
+        };
+        let clock_began = (!clock.is_manual()).then(|| clock.instant_at(0)).flatten();
+        let board = Arc::new(Board::new(extent, monotonic_nanos, clock_began));
+        let flight = builder.stalls_folder.as_deref().map(Flight::new);
+        let mut watchers = Watchers::default();
+        if let Some(config) = &builder.watchdog {
+            let mut config = config.clone();
+            if let Some(flight) = flight.clone() {
+                config = config.also(move |report| flight.hear(report));
+            }
+            let watching = Watching::start(&config, Arc::clone(&board))?;
+            log::info!("{}", watching.armed());
+            watchers.watchdog = RefCell::new(Some(watching));
+        }
+        watchers.flight = flight;
+        Ok((Some(Writer::new(board)), watchers))
+    }
+
+    /// They look no more; their threads end here.
+    pub(super) fn end(&self) {
+        drop(self.page.take());
+        drop(self.watchdog.take());
+    }
+}
 
 impl Parts {
     /// Where it is written down, if anybody watches.

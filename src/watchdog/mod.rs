@@ -8,8 +8,8 @@
 //!     └──▶ findings, for recordings, dumps and the page
 //! ```
 //!
-//! It lives on threads of its own, for one that lived on the loop would be stuck with it: one looks,
-//! and one tells, which may take longer than a nap.
+//! It lives on threads of its own, for one that lived on the loop would be stuck with it: one
+//! looks, and one tells, which may take longer than a nap.
 
 mod watchdog;
 mod watched;

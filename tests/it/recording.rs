@@ -2,12 +2,14 @@
 
 use std::io::Write;
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tourbillon::watch::{EndReason, Event, EventKind, Level, PollResult, Recording, WaitKind};
-use tourbillon::{Runtime, call_later, call_soon, sleep, spawn_blocking, spawn_named, yield_now};
+use tourbillon::{
+    Runtime, Watchdog, call_later, call_soon, sleep, spawn_blocking, spawn_named, yield_now,
+};
 
-use crate::support::within;
+use crate::support::{DEADLINE, Folder, within};
 
 fn recorded(level: Level, run: impl AsyncFnOnce()) -> Recording {
     let mut rt = Runtime::builder().record(level).build().unwrap();
@@ -255,5 +257,51 @@ fn sockets_and_what_the_kernel_says_of_them_are_told() {
                 "{name}"
             );
         }
+    });
+}
+
+#[test]
+fn the_flight_recorder_keeps_what_was_before_and_after_a_stall() {
+    within(|| {
+        let folder = Folder::new();
+        let watchdog = Watchdog::new()
+            .threshold(Duration::from_millis(20))
+            .on_stall(|_| ());
+        let builder = Runtime::builder()
+            .watchdog(watchdog)
+            .record_stalls(folder.path(""));
+        let mut rt = builder.build().unwrap();
+        let watcher = rt.watcher().unwrap();
+        let path = folder.path("stall-1.json");
+        rt.block_on(async {
+            tourbillon::mark("before", 1);
+            spawn_named("blocks", async move {
+                let began = Instant::now();
+                while watcher.stalls() == 0 && began.elapsed() < DEADLINE {
+                    std::hint::spin_loop();
+                }
+            })
+            .await
+            .unwrap();
+            tourbillon::mark("after", 2);
+            let began = Instant::now();
+            while !path.exists() {
+                assert!(began.elapsed() < DEADLINE, "no file was written");
+                sleep(Duration::from_millis(5)).await;
+            }
+        });
+        let text = std::fs::read_to_string(&path).unwrap();
+        let recording = Recording::open(&text).unwrap();
+        let marks = recording
+            .events
+            .iter()
+            .filter_map(|event| match event.kind {
+                EventKind::Mark { name, .. } => Some(recording.name(name)),
+                _ => None,
+            });
+        assert_eq!(marks.collect::<Vec<_>>(), ["before", "after"]);
+        assert_eq!(recording.stalls.len(), 1);
+        assert_eq!(recording.stalls[0].label, "blocks");
+        assert!(recording.stalls[0].took >= Some(20_000_000));
     });
 }

@@ -72,6 +72,8 @@ pub(super) fn imports(files: &Files) -> Vec<String> {
         for (line, there) in below(&code, "crate") {
             match floors.get(there) {
                 _ if there == here => {}
+                // A value that `lib.rs` hands down: the one way for a room to reach above.
+                None if there == "OPEN_DIAL" && name == "src/runtime/runtime.rs" => {}
                 None => faults.push(format!("{name}:{line}: `crate::{there}` is not a room")),
                 Some(other) if other < floor => {}
                 Some(other) => faults.push(format!(
