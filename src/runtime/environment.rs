@@ -20,7 +20,8 @@ use crate::watch::Level;
 use crate::watchdog::Watchdog;
 
 impl Builder {
-    /// Switches on what the environment asks for and the program has not set.
+    /// Switches on what the environment asks for; what it says goes before what
+    /// the program has set.
     pub(super) fn with_environment(mut self) -> Self {
         if !self.heeds_environment {
             return self;
@@ -34,7 +35,9 @@ impl Builder {
             self.dial = Some((Ipv4Addr::LOCALHOST, 0).into());
         }
         if let Some(text) = set("TOURBILLON_WATCHDOG") {
-            match watchdog(&text) {
+            // Whom the program's own tells of stalls is still told.
+            let own = self.watchdog.clone().unwrap_or_default();
+            match watchdog(&text, own) {
                 Ok(watchdog) => self.watchdog = watchdog,
                 Err(why) => complain("TOURBILLON_WATCHDOG", &text, why),
             }
@@ -65,14 +68,14 @@ fn complain(name: &str, text: &str, why: &str) {
     eprintln!("tourbillon: {name}={text} is left out: {why}");
 }
 
-fn watchdog(text: &str) -> Result<Option<Watchdog>, &'static str> {
+fn watchdog(text: &str, own: Watchdog) -> Result<Option<Watchdog>, &'static str> {
     if text == "off" {
         return Ok(None);
     }
     let mut parts = text.split(',');
     let threshold = parts.next().and_then(span);
     let threshold = threshold.ok_or("it begins with a threshold, such as 50ms, or is off")?;
-    let mut watchdog = Watchdog::new().threshold(threshold);
+    let mut watchdog = own.threshold(threshold);
     for part in parts {
         watchdog = match (part, part.strip_prefix("abort=").and_then(span)) {
             ("json", _) => watchdog.json(true),
@@ -127,6 +130,7 @@ mod tests {
 
     use super::{address, level, record, span, watchdog};
     use crate::watch::Level;
+    use crate::watchdog::Watchdog;
 
     #[test]
     fn times_are_numbers_with_a_unit() {
@@ -139,10 +143,16 @@ mod tests {
 
     #[test]
     fn each_variable_says_what_it_takes() {
-        assert!(watchdog("off").unwrap().is_none());
-        assert!(watchdog("50ms,json,abort=30s").unwrap().is_some());
-        assert!(watchdog("50ms,yaml").unwrap_err().contains("json"));
-        assert!(watchdog("soon").unwrap_err().contains("50ms"));
+        let own = Watchdog::new;
+        assert!(watchdog("off", own()).unwrap().is_none());
+        assert!(watchdog("50ms,json,abort=30s", own()).unwrap().is_some());
+        assert!(watchdog("50ms,yaml", own()).unwrap_err().contains("json"));
+        assert!(watchdog("soon", own()).unwrap_err().contains("50ms"));
+        let heard = own().on_stall(|_| ()).samples(3);
+        let both = format!("{:?}", watchdog("50ms", heard).unwrap().unwrap());
+        assert!(both.contains("threshold: 50ms"), "{both}");
+        assert!(both.contains("samples: 3"), "{both}");
+        assert!(both.contains("on_stall: true"), "{both}");
         assert_eq!(
             record("lean,on-stall=/tmp"),
             Ok((Some(Level::Lean), Some("/tmp")))

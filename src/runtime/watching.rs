@@ -129,13 +129,14 @@ impl Drop for Turned<'_> {
 /// # }
 /// ```
 pub fn expected_block<T>(work: impl FnOnce() -> T) -> T {
-    let _region = Region::enter(Writer::expect_block);
+    let _region = Region::enter(Board::expect_block);
     work()
 }
 
 /// Says that the stack of what `work` does must not be unwound, since it does
-/// that itself: C++ that throws, for one. The watchdog then reports without
-/// the names of functions, or with fewer.
+/// that itself: C++ that throws, for one; or since it is assembly whose tables
+/// for unwinding are wrong, which would end the process. The watchdog then
+/// reports without the names of functions, or with fewer.
 ///
 /// # Examples
 ///
@@ -144,7 +145,7 @@ pub fn expected_block<T>(work: impl FnOnce() -> T) -> T {
 /// assert_eq!(answer, 42);
 /// ```
 pub fn no_unwind<T>(work: impl FnOnce() -> T) -> T {
-    let _region = Region::enter(Writer::forbid_unwind);
+    let _region = Region::enter(Board::forbid_unwind);
     work()
 }
 
@@ -164,30 +165,26 @@ pub fn mark(text: &str, value: i64) {
     }
 }
 
-/// Left also when the work panics.
-struct Region(fn(&Writer, bool));
+/// Of the board it was entered on, whatever is current when it is left, which
+/// is also when the work panics.
+struct Region(Option<Arc<Board>>, fn(&Board, bool));
 
 impl Region {
-    fn enter(say: fn(&Writer, bool)) -> Self {
-        Region(say).say(true)
-    }
-
-    fn say(self, up: bool) -> Self {
-        if let Some(parts) = try_current()
-            && let Some(watch) = parts.watch()
-        {
-            (self.0)(watch, up);
+    fn enter(say: fn(&Board, bool)) -> Self {
+        let parts = try_current();
+        let watch = parts.as_ref().and_then(|parts| parts.watch());
+        let board = watch.map(|watch| Arc::clone(watch.board()));
+        if let Some(board) = &board {
+            say(board, true);
         }
-        self
+        Region(board, say)
     }
 }
 
 impl Drop for Region {
     fn drop(&mut self) {
-        if let Some(parts) = try_current()
-            && let Some(watch) = parts.watch()
-        {
-            (self.0)(watch, false);
+        if let Some(board) = &self.0 {
+            (self.1)(board, false);
         }
     }
 }

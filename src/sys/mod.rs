@@ -46,6 +46,7 @@ mod inherited;
 mod process;
 mod fork;
 mod stack_sample;
+mod sample_row;
 mod sample_signal;
 mod sample_chain;
 mod registers;

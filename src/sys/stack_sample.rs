@@ -12,28 +12,22 @@
 //! atomics and walks; it takes no lock, allocates nothing, and formats nothing. What the addresses
 //! mean is found out elsewhere, by whoever asked.
 //!
-//! **Why the rows never end.** As in `signal.rs`: a handler may be late, so what it writes to has
-//! to be there for ever. A row is given to the next target when its last one has gone.
-//!
 //! **Why the thread lives.** A target belongs to the thread it was made on, and cannot be sent
 //! away. Dropping it takes the lock that a sampler holds for as long as it samples.
 
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU8, AtomicU64};
 use std::time::{Duration, Instant};
 
-use libc::{c_int, c_void, siginfo_t};
-
-use super::registers::{Registers, own_stack};
 use super::sample_chain::{SelfTest, call_chain, chain_found};
-use super::sample_signal::{install, pass_on, uninstall};
-use super::signal::errno_location;
+use super::sample_row::{DONE, IDLE, ROWS, TARGETS_MAX, Unwound, on_sample};
+use super::sample_signal::{install, uninstall};
 use super::thread_state::ThreadId;
-use super::unwind::{Pcs, UNWIND_ROOM, Unwinder, walk_frames, walk_unwinder, warm_up};
+use super::unwind::{Unwinder, warm_up};
 
 /// The signal that samples are taken by if nothing else was said.
 pub(crate) const SAMPLE_SIGNAL: i32 = libc::SIGURG;
@@ -44,92 +38,6 @@ pub(crate) trait PulseCells: Send + Sync + 'static {
     fn seq(&self) -> &AtomicU64;
     /// Above zero while the stack must not be unwound.
     fn no_unwind(&self) -> &AtomicU8;
-}
-
-/// How many targets one process may have at a time: one for each watched runtime.
-const TARGETS_MAX: usize = 32;
-
-// The states of a row. ASKED by the sampler, WRITING and DONE by the handler.
-const IDLE: u32 = 0;
-const ASKED: u32 = 1;
-const WRITING: u32 = 2;
-const DONE: u32 = 3;
-
-/// One target, as the handler sees it.
-struct Row {
-    state: AtomicU32,
-    /// `pthread_self` of its thread; 0 for a row that nobody has.
-    thread: AtomicUsize,
-    /// A signal was sent and has not come yet.
-    is_owed: AtomicBool,
-    /// The number that the sampler has seen.
-    wanted_seq: AtomicU64,
-    seq: AtomicPtr<AtomicU64>,
-    no_unwind: AtomicPtr<AtomicU8>,
-    stack_low: AtomicUsize,
-    stack_high: AtomicUsize,
-    unwinder: AtomicPtr<Unwinder>,
-    is_stale: AtomicBool,
-    how: AtomicU8,
-    framed: Pcs,
-    unwound: Pcs,
-    owner: Mutex<Owner>,
-}
-
-/// Who has a row. The handler never takes its lock.
-struct Owner {
-    /// Counts the targets that have had it.
-    generation: u64,
-    thread: Option<ThreadId>,
-    signal: c_int,
-}
-
-static ROWS: [Row; TARGETS_MAX] = [const { Row::new() }; TARGETS_MAX];
-
-/// What became of walk B.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(crate) enum Unwound {
-    /// It was done.
-    Walked,
-    /// This process's unwinder takes locks, or failed its test.
-    Off,
-    /// The thread was unwinding already, for a panic.
-    Panicking,
-    /// The program has forbidden it for what runs now.
-    Forbidden,
-    /// The thread was in the loader or the unwinder.
-    InLoader,
-    /// The thread was on a stack that is not its own: there is nothing but the pc.
-    ForeignStack,
-    /// Too little of the stack was left.
-    NoRoom,
-    /// It found less than the frame pointers did.
-    CutShort,
-}
-
-impl Unwound {
-    const ALL: [(Self, &'static str); 8] = [
-        (Self::Walked, "unwinder"),
-        (Self::Off, "frame pointers, the unwinder is off"),
-        (Self::Panicking, "frame pointers, a panic unwinds"),
-        (
-            Self::Forbidden,
-            "frame pointers, unwinding is forbidden here",
-        ),
-        (Self::InLoader, "frame pointers, the loader is at work"),
-        (
-            Self::ForeignStack,
-            "nothing but the address, on a foreign stack",
-        ),
-        (Self::NoRoom, "frame pointers, the stack is nearly full"),
-        (Self::CutShort, "frame pointers, the unwinder lost its way"),
-    ];
-
-    /// How the stack was taken, in words.
-    pub(crate) fn text(self) -> &'static str {
-        Self::ALL[self as usize].1
-    }
 }
 
 /// A stack, innermost address first: the interrupted instruction, then return addresses.
@@ -159,11 +67,12 @@ impl StackTarget {
     ///
     /// If the signal cannot be handled, or 32 targets live already.
     pub(crate) fn here(pulse: Arc<dyn PulseCells>, signal: i32) -> io::Result<Self> {
-        let free = |row: &&Row| row.lock().thread.is_none();
         let mut taken = None;
-        for (at, row) in ROWS.iter().enumerate().filter(|(_, row)| free(row)) {
-            let mut owner = row.lock();
-            // Another may have been quicker.
+        for (at, row) in ROWS.iter().enumerate() {
+            // One that is locked is somebody's; in a fork, of a thread that is not there.
+            let Some(mut owner) = row.try_lock() else {
+                continue;
+            };
             if owner.thread.is_none() {
                 install(signal, on_sample)?;
                 owner.generation += 1;
@@ -294,191 +203,24 @@ impl Sampler {
     }
 }
 
-impl Row {
-    const fn new() -> Self {
-        Self {
-            state: AtomicU32::new(IDLE),
-            thread: AtomicUsize::new(0),
-            is_owed: AtomicBool::new(false),
-            wanted_seq: AtomicU64::new(0),
-            seq: AtomicPtr::new(std::ptr::null_mut()),
-            no_unwind: AtomicPtr::new(std::ptr::null_mut()),
-            stack_low: AtomicUsize::new(0),
-            stack_high: AtomicUsize::new(0),
-            unwinder: AtomicPtr::new(std::ptr::null_mut()),
-            is_stale: AtomicBool::new(false),
-            how: AtomicU8::new(0),
-            framed: Pcs::new(),
-            unwound: Pcs::new(),
-            owner: Mutex::new(Owner {
-                generation: 0,
-                thread: None,
-                signal: 0,
-            }),
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Owner> {
-        // Nothing panics under this lock but a broken invariant.
-        self.owner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Fills a row that has an owner; the thread last, for the handler goes by it.
-    fn open(&self, pulse: &dyn PulseCells, unwinder: &'static Unwinder) {
-        let usable = unwinder.refusal.is_none().then_some(unwinder);
-        let unwinder = usable.map_or(std::ptr::null(), std::ptr::from_ref);
-        let (low, high) = own_stack().unwrap_or((0, 0));
-        self.unwinder.store(unwinder.cast_mut(), Ordering::SeqCst);
-        self.stack_low.store(low, Ordering::SeqCst);
-        self.stack_high.store(high, Ordering::SeqCst);
-        let seq: *const AtomicU64 = pulse.seq();
-        self.seq.store(seq.cast_mut(), Ordering::SeqCst);
-        let no_unwind: *const AtomicU8 = pulse.no_unwind();
-        self.no_unwind.store(no_unwind.cast_mut(), Ordering::SeqCst);
-        self.is_owed.store(false, Ordering::SeqCst);
-        self.thread.store(this_thread(), Ordering::SeqCst);
-    }
-
-    /// Has the next signal answered; not while an answer to the last is being written.
-    fn ask(&self, seq: u64) -> bool {
-        let _ = self
-            .state
-            .compare_exchange(DONE, IDLE, Ordering::SeqCst, Ordering::SeqCst);
-        if self.state.load(Ordering::SeqCst) != IDLE {
-            return false;
-        }
-        self.wanted_seq.store(seq, Ordering::SeqCst);
-        self.is_owed.store(true, Ordering::SeqCst);
-        self.state.store(ASKED, Ordering::SeqCst);
-        true
-    }
-
-    /// Ends an asking that was not answered; returns the state that was found.
-    fn withdraw(&self) -> u32 {
-        let ended = self
-            .state
-            .compare_exchange(ASKED, IDLE, Ordering::SeqCst, Ordering::SeqCst);
-        ended.unwrap_or_else(|found| found)
-    }
-
-    fn copy(&self) -> StackSample {
-        let (framed, unwound) = (self.framed.len(), self.unwound.len());
-        let how = usize::from(self.how.load(Ordering::Relaxed));
-        // One that the unwinder cut short has lost its way.
-        let how = Unwound::ALL[how.min(Unwound::ALL.len() - 1)].0;
-        let (better, how) = match how {
-            _ if unwound >= framed => (&self.unwound, how),
-            Unwound::Walked => (&self.framed, Unwound::CutShort),
-            _ => (&self.framed, how),
-        };
-        StackSample {
-            pcs: better.to_vec(),
-            how,
-            is_stale: self.is_stale.load(Ordering::Relaxed),
-        }
-    }
-
-    /// The loop's number, read on its own thread.
-    fn current_seq(&self) -> u64 {
-        let seq = self.seq.load(Ordering::SeqCst);
-        // SAFETY: it is null, or points into what the target on this very thread keeps alive: it
-        // is set to null on this thread before that goes, and a handler runs to its end between.
-        unsafe { seq.as_ref() }.map_or(0, |seq| seq.load(Ordering::Relaxed))
-    }
-
-    /// Whether the program has forbidden to unwind; on the target's thread, as above.
-    fn is_forbidden(&self) -> bool {
-        let count = self.no_unwind.load(Ordering::SeqCst);
-        // SAFETY: as in `current_seq`.
-        unsafe { count.as_ref() }.is_some_and(|count| count.load(Ordering::Relaxed) > 0)
-    }
-
-    /// Answers. In the handler, on the target's thread; async-signal-safe.
+#[cfg(test)]
+impl Sampler {
+    /// Samples the calling thread as the handler does, in another handler.
     ///
     /// # Safety
     ///
-    /// `context` is the third argument of that handler.
-    unsafe fn fill(&self, context: *const c_void) {
-        self.framed.clear();
-        self.unwound.clear();
-        self.how.store(Unwound::Off as u8, Ordering::Relaxed);
-        let is_stale = self.current_seq() != self.wanted_seq.load(Ordering::Relaxed);
-        self.is_stale.store(is_stale, Ordering::Relaxed);
-        // SAFETY: by contract.
-        let Some(at) = (unsafe { Registers::interrupted(context) }).filter(|_| !is_stale) else {
-            return;
-        };
-        let high = self.stack_high.load(Ordering::Relaxed);
-        let low = self.stack_low.load(Ordering::Relaxed);
-        if !(low..high).contains(&at.sp) {
-            self.framed.push(at.pc);
-            let how = Unwound::ForeignStack as u8;
-            self.how.store(how, Ordering::Relaxed);
-            return;
+    /// The arguments are those of that handler, and it has `SA_SIGINFO`.
+    pub(super) unsafe fn sample_here(
+        self,
+        number: libc::c_int,
+        info: *mut libc::siginfo_t,
+        context: *mut libc::c_void,
+    ) -> Option<Unwound> {
+        let row = &ROWS[self.row];
+        if !row.ask(row.current_seq()) {
+            return None;
         }
-        // SAFETY: this is the thread whose stack ends at `high`, and it is in use from sp on.
-        unsafe { walk_frames(at, high, &self.framed) };
-        let how = self.may_unwind(at.pc, low, high);
-        if how == Unwound::Walked {
-            walk_unwinder(at.pc, &self.unwound);
-        }
-        self.how.store(how as u8, Ordering::Relaxed);
+        on_sample(number, info, context);
+        (row.withdraw() == DONE).then(|| Unwound::ALL[row.how.load(Ordering::Relaxed) as usize].0)
     }
-
-    /// Whether walk B is allowed, and if not, why.
-    fn may_unwind(&self, pc: usize, low: usize, high: usize) -> Unwound {
-        let unwinder = self.unwinder.load(Ordering::Relaxed);
-        // SAFETY: it is null, or was made of a &'static.
-        let Some(unwinder) = (unsafe { unwinder.as_ref() }) else {
-            return Unwound::Off;
-        };
-        let local = 0_u8;
-        let here = &raw const local as usize;
-        let is_own_stack = (low..high).contains(&here);
-        if std::thread::panicking() {
-            Unwound::Panicking
-        } else if self.is_forbidden() {
-            Unwound::Forbidden
-        } else if !unwinder.may_interrupt(pc) {
-            Unwound::InLoader
-        } else if is_own_stack && here.wrapping_sub(low) < UNWIND_ROOM {
-            Unwound::NoRoom
-        } else {
-            Unwound::Walked
-        }
-    }
-}
-
-/// A number that no other thread has at the same time.
-fn this_thread() -> usize {
-    // SAFETY: it returns the calling thread's handle, and has no other effect.
-    unsafe { libc::pthread_self() as usize }
-}
-
-/// Runs on whatever thread the kernel chose, possibly in the middle of anything.
-extern "C" fn on_sample(number: c_int, info: *mut siginfo_t, context: *mut c_void) {
-    // SAFETY: the location of errno is valid for the calling thread, for as long as that lives.
-    let saved = unsafe { *errno_location() };
-    let here = this_thread();
-    let mut is_ours = false;
-    for row in &ROWS {
-        if row.thread.load(Ordering::SeqCst) != here {
-            continue;
-        }
-        is_ours |= row.is_owed.swap(false, Ordering::SeqCst);
-        let asked = row
-            .state
-            .compare_exchange(ASKED, WRITING, Ordering::SeqCst, Ordering::SeqCst);
-        if asked.is_ok() {
-            // SAFETY: this is a handler with SA_SIGINFO, and that its third argument.
-            unsafe { row.fill(context) };
-            row.state.store(DONE, Ordering::Release);
-            is_ours = true;
-        }
-    }
-    if !is_ours {
-        pass_on(number, info, context);
-    }
-    // SAFETY: as above. The interrupted code may be about to look at the errno of its own call.
-    unsafe { *errno_location() = saved };
 }

@@ -12,6 +12,8 @@ mod signals;
 mod sockets;
 mod stacks;
 mod states;
+#[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
+mod stepped;
 mod unnamed;
 
 use std::os::fd::{AsFd, AsRawFd};

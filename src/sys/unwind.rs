@@ -10,6 +10,10 @@
 //! Both run in a signal handler. The unwinder of libgcc finds its tables by `_dl_find_object`,
 //! which takes no lock (glibc 2.35, gcc 12); before that by `dl_iterate_phdr`, which takes the
 //! loader's. So that function has to be there, and libgcc has to name it, or the unwinder is off.
+//!
+//! It believes the tables. Where they lie, as those of hand-written assembly may, it goes to an
+//! address that is none, and the process ends; hence `tourbillon::no_unwind`. What compilers and
+//! the C library make does not lie: `tests/stepped.rs` has tried each instruction of some of it.
 
 #[cfg(target_os = "linux")]
 use std::ffi::{CStr, c_int, c_void};

@@ -124,6 +124,16 @@ impl Board {
         }
     }
 
+    /// A region begins or ends that is known to block. Loop thread.
+    pub(crate) fn expect_block(&self, up: bool) {
+        self.pulse.expect(up);
+    }
+
+    /// The same for one that must not be unwound. Loop thread.
+    pub(crate) fn forbid_unwind(&self, up: bool) {
+        self.pulse.forbid_unwind(up);
+    }
+
     /// What the ring holds, oldest first, and how many it has forgotten.
     pub(crate) fn events(&self) -> (Vec<Event>, u64) {
         let Some(ring) = &self.ring else {

@@ -104,14 +104,6 @@ impl Writer {
             self.now_happens(EventKind::Mark { name, value });
         }
     }
-
-    pub(crate) fn expect_block(&self, up: bool) {
-        self.board.pulse.expect(up);
-    }
-
-    pub(crate) fn forbid_unwind(&self, up: bool) {
-        self.board.pulse.forbid_unwind(up);
-    }
 }
 
 /// When a job was handed in, and by which task.

@@ -27,7 +27,9 @@ pub(super) type OnStall = Arc<dyn Fn(&StallReport) + Send + Sync>;
 ///
 /// Two things to know of the signal, `SIGURG` unless [`signal`](Self::signal) says otherwise: it is
 /// sent only while the loop is stuck, and a blocking system call may then end with `EINTR`, which
-/// std handles. A handler that was installed before for the same signal is called for all signals
+/// std handles. The stack is unwound as for a panic; where that is not safe, in assembly without
+/// right tables for it, [`no_unwind`](crate::no_unwind) says so, or [`samples`](Self::samples)
+/// switches it off. A handler that was installed before for the same signal is called for all signals
 /// but these.
 ///
 /// # Examples

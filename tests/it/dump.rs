@@ -205,9 +205,9 @@ fn a_waker_that_was_given_away_once_may_always_come_back() {
             rt.run_until_stalled().unwrap();
             let dump = rt.dump();
             assert!(!dump.tasks[0].is_lost, "{dump}");
-            kept.borrow()
-                .as_ref()
-                .map(|waker: &std::task::Waker| waker.wake_by_ref());
+            if let Some(waker) = &*kept.borrow() {
+                std::task::Waker::wake_by_ref(waker);
+            }
         }
     });
 }

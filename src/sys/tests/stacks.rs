@@ -7,9 +7,8 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::super::stack_sample::{
-    PulseCells, SAMPLE_SIGNAL, Sampler, StackSample, StackTarget, Unwound,
-};
+use super::super::sample_row::Unwound;
+use super::super::stack_sample::{PulseCells, SAMPLE_SIGNAL, Sampler, StackSample, StackTarget};
 use super::alone;
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -21,9 +20,9 @@ const UNWINDS: bool = cfg!(all(
 ));
 
 #[derive(Default)]
-struct Cells {
+pub(super) struct Cells {
     seq: AtomicU64,
-    no_unwind: AtomicU8,
+    pub(super) no_unwind: AtomicU8,
 }
 
 impl PulseCells for Cells {
@@ -366,6 +365,35 @@ fn panic_deep(depth: u32) -> u32 {
     let text = black_box(format!("{depth}"));
     let below = panic_deep(black_box(depth - 1));
     below + text.len() as u32
+}
+
+/// Has itself sampled when it is dropped.
+struct SampledAtItsEnd(Sampler, mpsc::Sender<StackSample>);
+
+impl Drop for SampledAtItsEnd {
+    fn drop(&mut self) {
+        let sampler = self.0;
+        let sampling = thread::spawn(move || sampler.sample(0, PATIENCE).unwrap());
+        // The signal comes while this waits.
+        self.1.send(sampling.join().unwrap()).unwrap();
+    }
+}
+
+#[test]
+fn what_a_panic_drops_is_not_unwound() {
+    let target = StackTarget::here(Arc::new(Cells::default()), SAMPLE_SIGNAL).unwrap();
+    let (sender, samples) = mpsc::channel();
+    let at_end = || SampledAtItsEnd(target.sampler(), sender.clone());
+    drop(at_end());
+    let caught = panic::catch_unwind(panic::AssertUnwindSafe(|| {
+        let _at_end = at_end();
+        panic::resume_unwind(Box::new(1_u8));
+    }));
+    assert!(caught.is_err());
+    let hows: Vec<Unwound> = samples.try_iter().map(|sample| sample.how).collect();
+    if UNWINDS {
+        assert_eq!(hows, [Unwound::Walked, Unwound::Panicking]);
+    }
 }
 
 /// Seconds to torment for: two, or `TOURBILLON_TORTURE_SECONDS`.
