@@ -180,6 +180,10 @@ fn is_socket(fd: i64) -> bool {
 
 /// What is known of a system call by its number.
 #[cfg(target_os = "linux")]
+#[allow(
+    clippy::useless_conversion,
+    reason = "a c_long has 32 bits on other processors"
+)]
 fn named(number: i64) -> (Option<&'static str>, WaitsFor) {
     let found =
         [TIMES, LOCKS, FILES, SOCKETS, OTHERS]

@@ -288,7 +288,7 @@ extern "C" fn each_object(
     let is_loader = file.starts_with(b"ld-") || file.starts_with(b"ld64") || file == b"ld.so.1";
     if is_libgcc {
         found.libgcc = Some(PathBuf::from(std::ffi::OsStr::from_bytes(name)));
-    } else if !is_loader && (loader == 0 || info.dlpi_addr as u64 != loader as u64) {
+    } else if !is_loader && (loader == 0 || info.dlpi_addr as usize != loader as usize) {
         return 0;
     }
     for header in headers {

@@ -14,6 +14,10 @@ use super::writer::{MAIN, Writer};
 /// Tasks.
 impl Writer {
     /// A task was spawned, and is ready.
+    #[allow(
+        clippy::ptr_arg,
+        reason = "a text that never moves is looked up by its address"
+    )]
     #[inline(never)]
     pub(crate) fn spawned(
         &self,

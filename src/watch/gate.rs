@@ -133,7 +133,7 @@ mod tests {
         }
         assert_eq!(passed.load(Ordering::SeqCst), 3);
         gate.ask(GateKind::Go, Duration::ZERO);
-        thread.join().unwrap();
+        assert!(thread.join().is_ok());
         assert!(!gate.state().is_paused);
     }
 
