@@ -24,8 +24,9 @@ use std::time::{Duration, Instant};
 
 use tourbillon::server::{Config, Handler, Overload, Request, Server};
 use tourbillon::sync::CancellationToken;
+use tourbillon::watch::Level;
 use tourbillon::web::Router;
-use tourbillon::{Runtime, sleep, spawn, timeout, yield_now};
+use tourbillon::{Builder, Runtime, Watchdog, sleep, spawn, timeout, yield_now};
 
 const ROUNDS: u64 = 10_000;
 
@@ -74,6 +75,11 @@ async fn count(mut rounds: impl AsyncFnMut(u64)) -> u64 {
 
 /// What requests to `app` allocate on the loop's thread, written `deep` at a time.
 fn count_requests<H: Handler>(app: H, path: &'static str, deep: u64) -> u64 {
+    count_requests_on(Runtime::builder(), app, path, deep)
+}
+
+/// The same on a loop that somebody watches, perhaps.
+fn count_requests_on<H: Handler>(builder: Builder, app: H, path: &'static str, deep: u64) -> u64 {
     let config = Config {
         address: "127.0.0.1:0".parse().unwrap(),
         signals: false,
@@ -86,7 +92,7 @@ fn count_requests<H: Handler>(app: H, path: &'static str, deep: u64) -> u64 {
         },
         ..Config::default()
     };
-    let mut runtime = Runtime::new().unwrap();
+    let mut runtime = builder.build().unwrap();
     let reach = runtime.handle();
     runtime.block_on(async {
         let mut server = Server::new(app, config);
@@ -156,6 +162,17 @@ fn a_request_through_the_router_allocates_once() {
     assert!(counted <= ROUNDS, "{counted} for {ROUNDS} requests");
     let counted = count_requests(app(), "/hello", 10);
     assert!(counted <= ROUNDS, "{counted} for {ROUNDS} requests");
+}
+
+#[cfg(not(mio_unsupported_force_poll_poll))]
+#[test]
+fn a_request_on_a_loop_that_is_watched_allocates_nothing_more() {
+    for level in [Level::Lean, Level::Full] {
+        let watched = || Runtime::builder().watchdog(Watchdog::new()).record(level);
+        let direct = async |_: Request| "Hello, World!";
+        assert_eq!(count_requests_on(watched(), direct, "/", 1), 0);
+        assert_eq!(count_requests_on(watched(), direct, "/", 10), 0);
+    }
 }
 
 #[test]

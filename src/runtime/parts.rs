@@ -229,6 +229,13 @@ impl Parts {
         if tick <= self.tick.get() {
             self.timers_may_be_due.set(true);
         }
+        if let Some(watch) = self.watch() {
+            // One that is as good as never has no deadline to tell.
+            let left = u32::try_from(tick.saturating_sub(self.tick.get()));
+            if let Ok(left) = left {
+                watch.timer_set(Duration::from_millis(left.into()));
+            }
+        }
         self.wheel.borrow_mut().insert(tick, due)
     }
 

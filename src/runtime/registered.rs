@@ -157,12 +157,31 @@ impl<S: EventSource> Registered<S> {
         &self,
         cx: &Context<'_>,
         direction: Direction,
+        operation: impl FnMut(&S) -> io::Result<T>,
+    ) -> Poll<io::Result<T>> {
+        self.poll_sized(cx, direction, operation, |_| 0)
+    }
+
+    /// The same for an operation with a size that those who watch want to know.
+    #[inline]
+    fn poll_sized<T>(
+        &self,
+        cx: &Context<'_>,
+        direction: Direction,
         mut operation: impl FnMut(&S) -> io::Result<T>,
+        size: impl Fn(&T) -> i64,
     ) -> Poll<io::Result<T>> {
         ready!(self.parts.poll_budget(cx));
         loop {
             ready!(self.poll_ready(cx, direction))?;
             let result = operation(&self.io.borrow());
+            if let Some(watch) = self.parts.watch() {
+                watch.io_done(
+                    self.token.index,
+                    direction == Direction::Read,
+                    sized(&result, &size),
+                );
+            }
             match result {
                 Ok(done) => {
                     self.parts.spend();
@@ -187,7 +206,8 @@ impl<S: EventSource> Registered<S> {
         wanted: usize,
         operation: impl FnMut(&S) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        let moved = ready!(self.poll_io(cx, direction, operation))?;
+        let size = |&moved: &usize| moved as i64;
+        let moved = ready!(self.poll_sized(cx, direction, operation, size))?;
         let reactor = &self.parts.reactor;
         reactor.note_moved(self.token, direction, &self.io, moved, wanted);
         Poll::Ready(Ok(moved))
@@ -210,6 +230,14 @@ impl<S: EventSource> Drop for Registered<S> {
 impl<S: EventSource + fmt::Debug> fmt::Debug for Registered<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.io.borrow().fmt(f)
+    }
+}
+
+/// What came of an operation: its size, or its error's number below zero.
+fn sized<T>(result: &io::Result<T>, size: impl Fn(&T) -> i64) -> i64 {
+    match result {
+        Ok(done) => size(done),
+        Err(error) => -i64::from(error.raw_os_error().unwrap_or(1)),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use super::board::nanos;
-use super::event::{EndReason, EventKind, NameId};
+use super::event::{EndReason, EventKind, IoKind, NameId};
 use super::pulse::Runs;
 use super::slots::{Identity, Label, Slot, SlotState};
 use super::writer::{MAIN, Writer};
@@ -139,6 +139,26 @@ impl Writer {
     pub(crate) fn fd_removed(&self, key: u32) {
         if let Some(fd) = self.board.fds.remove(key) {
             self.now_happens(EventKind::FdDel { fd });
+        }
+    }
+
+    /// An operation on a descriptor was tried.
+    #[inline(never)]
+    pub(crate) fn io_done(&self, key: u32, is_read: bool, result: i64) {
+        if self.is_full
+            && let Some(fd) = self.board.fds.fd(key)
+        {
+            let op = if is_read { IoKind::Read } else { IoKind::Write };
+            self.now_happens(EventKind::IoOp { fd, op, result });
+        }
+    }
+
+    /// A timer was filed.
+    #[inline(never)]
+    pub(crate) fn timer_set(&self, left: Duration) {
+        if self.is_full {
+            let deadline = self.last.get() + nanos(left);
+            self.now_happens(EventKind::TimerSet { deadline });
         }
     }
 

@@ -189,7 +189,10 @@ fn a_frame_says_where_the_loop_is() {
     let stall = &stuck["stall"];
     assert_eq!(stall["name"], "GET /bad-practice");
     // On a busy machine it may not get a processor.
-    assert!(stall["kind"] == "cpu" || stall["kind"] == "starved", "{stall}");
+    assert!(
+        stall["kind"] == "cpu" || stall["kind"] == "starved",
+        "{stall}"
+    );
     let place = stall["where"]
         .as_array()
         .unwrap()

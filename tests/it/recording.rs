@@ -115,6 +115,9 @@ fn spans_of_the_loop_never_overlap() {
         let wakes = recording.events.iter();
         let wakes = wakes.filter(|event| matches!(event.kind, EventKind::Wake { .. }));
         assert!(wakes.count() >= 20, "the full level notes each");
+        let set = recording.events.iter();
+        let set = set.filter(|event| matches!(event.kind, EventKind::TimerSet { .. }));
+        assert!(set.count() >= 20, "and each deadline");
     });
 }
 
@@ -234,7 +237,7 @@ fn the_ring_keeps_the_last_and_says_how_many_it_lost() {
 #[test]
 fn sockets_and_what_the_kernel_says_of_them_are_told() {
     within(|| {
-        let recording = recorded(Level::Lean, async || {
+        let recording = recorded(Level::Full, async || {
             let mut listener = tourbillon::net::TcpListener::bind("127.0.0.1:0").unwrap();
             let address = listener.local_addr().unwrap();
             let client = std::thread::spawn(move || {
@@ -247,7 +250,7 @@ fn sockets_and_what_the_kernel_says_of_them_are_told() {
             drop(stream);
             client.join().unwrap();
         });
-        let names = ["fd_add", "io_ready", "fd_del"];
+        let names = ["fd_add", "io_ready", "io_op", "fd_del"];
         for name in names {
             assert!(
                 recording
