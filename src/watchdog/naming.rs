@@ -42,6 +42,7 @@ const LIBC: [&str; 10] = [
     "libstdc++",
 ];
 
+#[cfg(any(feature = "symbols", test))]
 /// The name of a function, demangled: without the hash at its end and the arguments of generics.
 pub(super) fn function_name(full: &str) -> String {
     let name = match full.rsplit_once("::h") {
@@ -52,10 +53,12 @@ pub(super) fn function_name(full: &str) -> String {
     without_arguments(&without_numbers(&name))
 }
 
+#[cfg(any(feature = "symbols", test))]
 fn is_hex(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
+#[cfg(any(feature = "symbols", test))]
 /// `{closure#0}` and `{closure_env#0}` are said as `{closure}`.
 fn without_numbers(name: &str) -> String {
     let mut clean = String::with_capacity(name.len());
@@ -69,6 +72,7 @@ fn without_numbers(name: &str) -> String {
     clean.replace("{closure_env}", "{closure}")
 }
 
+#[cfg(any(feature = "symbols", test))]
 /// `map<T>` and `map::<T>` are said as `map`; `<T as Trait>::call` stays.
 fn without_arguments(name: &str) -> String {
     let mut clean = String::with_capacity(name.len());
