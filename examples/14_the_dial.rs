@@ -55,8 +55,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             Some(open) => (open.local_addr(), "/"),
             None => (address, "/dial/"),
         };
-        println!("\n  server  http://{address}/   (/block holds its loop)");
-        println!("  page    http://{page}{path}\n");
+        println!(
+            "\n  server  http://{address}/   (/block holds it)\n  page    http://{page}{path}\n"
+        );
         let handle = server.handle();
         let clients = thread::spawn(move || visit(address, page, path, &handle));
         server.main_loop().await;
