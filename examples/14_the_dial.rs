@@ -28,10 +28,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let is_same_loop = env::args().any(|arg| arg == "--same-loop");
     // It writes nothing to standard error: here the page tells.
     let watchdog = Watchdog::new().reports_per_minute(0);
-    let mut rt = watch::builder()
-        .watchdog(watchdog)
-        .record(Level::Lean)
-        .build()?;
+    let builder = watch::builder().watchdog(watchdog).record(Level::Lean);
+    let mut rt = builder.build()?;
     let _page = watch::page(&rt, include_str!("14_the_dial.rs"))?;
 
     let dial = Dial::new(rt.watcher().ok_or("it is watched")?);
@@ -55,9 +53,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             Some(open) => (open.local_addr(), "/"),
             None => (address, "/dial/"),
         };
-        println!(
-            "\n  server  http://{address}/   (/block holds it)\n  page    http://{page}{path}\n"
-        );
+        println!("\n  server  http://{address}/   (see /block)");
+        println!("  page    http://{page}{path}\n");
         let handle = server.handle();
         let clients = thread::spawn(move || visit(address, page, path, &handle));
         server.main_loop().await;
