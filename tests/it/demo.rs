@@ -257,9 +257,11 @@ fn the_report_is_drawn_in_40_columns_of_ascii() {
 fn the_line_of_the_files_is_broken_like_the_rest() {
     let names = ["trace.json", "blocked.mmd", "offloaded.mmd"];
     let line = |width| table::files(&names, "target/demo", &look(width, false));
-    let wide = "files    trace.json, blocked.mmd, offloaded.mmd in target/demo; the first opens\n         \
-                in ui.perfetto.dev\n";
-    assert_eq!(line(80), wide);
+    let wide = [
+        "files    trace.json, blocked.mmd, offloaded.mmd in target/demo; the first opens",
+        "         in ui.perfetto.dev\n",
+    ];
+    assert_eq!(line(80), wide.join("\n"));
     assert!(line(40).lines().all(|line| line.len() <= 40));
 }
 
