@@ -56,21 +56,27 @@ fn stall_line(stall: &Stall) -> String {
     )
 }
 
+fn turn_fields(turn: EventKind) -> String {
+    let EventKind::Turn {
+        number,
+        took,
+        polls,
+        events,
+        timers,
+        callbacks,
+    } = turn
+    else {
+        return String::new();
+    };
+    let head = format!(r#","number":{number},"took":{took},"polls":{polls}"#);
+    format!(r#"{head},"events":{events},"timers":{timers},"callbacks":{callbacks}"#)
+}
+
 /// What an event has beside its time and task, each behind a comma.
 fn fields(recording: &Recording, event: &Event) -> String {
     let text = |id| quoted(recording.name(id));
     match event.kind {
-        EventKind::Turn {
-            number,
-            took,
-            polls,
-            events,
-            timers,
-            callbacks,
-        } => {
-            let head = format!(r#","number":{number},"took":{took},"polls":{polls}"#);
-            format!(r#"{head},"events":{events},"timers":{timers},"callbacks":{callbacks}"#)
-        }
+        turn @ EventKind::Turn { .. } => turn_fields(turn),
         EventKind::Park {
             took,
             timeout_ms,

@@ -70,6 +70,22 @@ fn dump_until_stopped(
 }
 
 /// While this lives, SIGQUIT dumps; made by [`dump_on_quit`].
+///
+/// # Examples
+///
+/// For a part of the program only:
+///
+/// ```
+/// # fn main() -> std::io::Result<()> {
+/// use tourbillon::Runtime;
+/// use tourbillon::signal::{DumpOnQuit, dump_on_quit};
+///
+/// let rt = Runtime::builder().watch(true).build()?;
+/// let dumps: DumpOnQuit = dump_on_quit(rt.watcher().expect("it is watched"))?;
+/// drop(dumps); // Ctrl-\\ ends the process again
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "dropping it ends the dumps"]
 pub struct DumpOnQuit {
     loop_there: Handle,

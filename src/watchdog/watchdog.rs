@@ -29,8 +29,8 @@ pub(super) type OnStall = Arc<dyn Fn(&StallReport) + Send + Sync>;
 /// sent only while the loop is stuck, and a blocking system call may then end with `EINTR`, which
 /// std handles. The stack is unwound as for a panic; where that is not safe, in assembly without
 /// right tables for it, [`no_unwind`](crate::no_unwind) says so, or [`samples`](Self::samples)
-/// switches it off. A handler that was installed before for the same signal is called for all signals
-/// but these.
+/// switches it off. A handler that was installed before for the same signal is called for all
+/// signals but these.
 ///
 /// # Examples
 ///
