@@ -126,6 +126,8 @@ fn span(text: &str) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use std::time::Duration;
 
     use super::{address, level, record, span, watchdog};

@@ -117,7 +117,10 @@ fn spans_of_the_loop_never_overlap() {
         assert!(wakes.count() >= 20, "the full level notes each");
         let set = recording.events.iter();
         let set = set.filter(|event| matches!(event.kind, EventKind::TimerSet { .. }));
-        assert!(set.count() >= 16, "and each deadline that is not over at once");
+        assert!(
+            set.count() >= 16,
+            "and each deadline that is not over at once"
+        );
     });
 }
 

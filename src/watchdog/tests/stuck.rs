@@ -195,8 +195,10 @@ fn by_connecting(to: SocketAddr) -> bool {
 
 #[test]
 fn a_loop_that_connects_is_named() {
-    let mut options = ListenOptions::default();
-    options.backlog = 1;
+    let options = ListenOptions {
+        backlog: 1,
+        ..ListenOptions::default()
+    };
     let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0)), &options).unwrap();
     let at = listener.local_addr().unwrap();
     let mut full = Vec::new();
