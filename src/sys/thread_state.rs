@@ -19,6 +19,10 @@ pub(crate) struct ThreadId {
 
 /// What the scheduler has it down as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    not(target_os = "linux"),
+    allow(dead_code, reason = "elsewhere nothing is told")
+)]
 pub(crate) enum RunState {
     /// On a processor, or waiting for one.
     Running,
@@ -30,6 +34,10 @@ pub(crate) enum RunState {
 
 /// What a system call waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    not(target_os = "linux"),
+    allow(dead_code, reason = "elsewhere nothing is told")
+)]
 pub(crate) enum WaitsFor {
     /// Time to pass.
     Time,
