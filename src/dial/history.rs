@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use crate::export::short_function;
 use crate::watch::{Board, Event, EventKind, NameId};
 
 /// What the page draws of each.
@@ -162,7 +163,7 @@ impl History {
                 job, took, worker, ..
             } => {
                 let (task, name) = self.jobs.remove(&job).unwrap_or_default();
-                let name = board.names.get(name).to_owned();
+                let name = short_function(board.names.get(name));
                 self.slice(worker, at, took, "job", task, name);
             }
             EventKind::Spawn { name, .. } => {

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::frame::queue_counts;
 use crate::blocking::{PoolStats, RunningJob};
 use crate::executor::TaskState;
+use crate::export::short_function;
 use crate::runtime::{TaskDump, Watcher};
 use crate::sys::readable_now;
 use crate::watch::{Board, FdSeen, SlotState, TaskSeen, WaitKind, quoted};
@@ -160,7 +161,8 @@ impl Tables {
                 None => format!("[\"worker-{number}\",\"idle\",0,\"\",0]"),
                 Some(job) => {
                     let ran = Instant::now().saturating_duration_since(job.since);
-                    let (key, name) = (job.key.number(), quoted(job.name));
+                    let name = short_function(job.name);
+                    let (key, name) = (job.key.number(), quoted(&name));
                     let ran = ran.as_millis();
                     format!("[\"worker-{number}\",\"busy\",{key},{name},{ran}]")
                 }

@@ -37,3 +37,4 @@ mod saved;
 mod tests;
 
 pub use mermaid::MermaidOptions;
+pub(crate) use plain::short_function;

@@ -38,7 +38,7 @@ pub(super) fn lasting(nanos: u64) -> String {
 }
 
 /// A function without the path to it. A closure keeps the name of the function it is in.
-pub(super) fn short_function(path: &str) -> String {
+pub(crate) fn short_function(path: &str) -> String {
     let parts = segments(path);
     let hash = |part: &&str| {
         let digits = part.strip_prefix('h').unwrap_or_default();

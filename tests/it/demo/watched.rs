@@ -6,6 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::dial_page::{in_browser, picture};
 use crate::support::{DEADLINE, built, page};
 
 #[test]
@@ -55,4 +56,35 @@ fn the_page_shows_the_run_and_stays_until_enter() {
         json.starts_with('{') && json.contains("\"culprit\":"),
         "{json}"
     );
+}
+
+#[test]
+fn the_page_of_the_run_is_pictured_in_both_themes() {
+    in_browser(|browser| {
+        let mut child = Command::new(built("blocking_vs_offloaded"))
+            // Asleep it needs no processor, which the browser takes.
+            .args(["--watch", "--json", "--no-files", "--how=sleep"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut errors = BufReader::new(child.stderr.take().unwrap());
+        let mut first = String::new();
+        errors.read_line(&mut first).unwrap();
+        let address = page::address(&first).unwrap_or_else(|| panic!("no address in {first:?}"));
+        thread::spawn(move || std::io::copy(&mut errors, &mut std::io::sink()));
+        browser.open(&format!("http://{address}/"));
+        browser.set_dark(false);
+        browser.wait_until("document.documentElement.dataset.state === 'stuck'");
+        browser.wait_until("document.body.textContent.includes('heavy_sync_operation')");
+        browser.screenshot(&picture("demo-light"));
+        browser.set_dark(true);
+        browser.wait_until("document.documentElement.dataset.state !== 'stuck'");
+        browser.wait_until("document.getElementById('w-list').textContent.includes('heavy')");
+        browser.screenshot(&picture("demo-dark"));
+        assert_eq!(browser.console_errors(), [""; 0]);
+        child.stdin.take().unwrap().write_all(b"\n").unwrap();
+        assert!(child.wait().unwrap().code().is_some());
+    });
 }
