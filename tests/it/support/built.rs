@@ -1,8 +1,7 @@
 //! The examples that were built beside this binary, and what programs say.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::ChildStdout;
 use std::sync::mpsc::{self, Receiver};
 use std::time::SystemTime;
 use std::{env, fs, thread};
@@ -39,7 +38,7 @@ fn changed(name: &str) -> SystemTime {
 }
 
 /// The lines of a program's output, as they come, so that a test can wait for one with a deadline.
-pub(crate) fn lines_of(output: ChildStdout) -> Receiver<String> {
+pub(crate) fn lines_of(output: impl Read + Send + 'static) -> Receiver<String> {
     let (line, lines) = mpsc::channel();
     thread::spawn(move || {
         for text in BufReader::new(output).lines() {
