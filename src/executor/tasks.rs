@@ -220,6 +220,7 @@ impl Executor {
         task.state.set(State::Alive);
         task.polls.set(0);
         task.is_reachable.set(false);
+        task.wait.set(Wait::default());
         let record = self.record(slot);
         record.is_held.set(true);
         let name = name.unwrap_or(Cow::Borrowed(type_name::<F>()));
