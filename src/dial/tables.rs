@@ -67,9 +67,13 @@ impl Tables {
         self.fds.len()
     }
 
-    /// How many descriptors have something to read.
+    /// How many descriptors have something to read. A listener has none: it
+    /// has connections to accept.
     pub(super) fn ready_fds(&self) -> usize {
-        self.readable.len()
+        let fds = self.fds.iter().zip(&self.names);
+        let unread =
+            fds.filter(|(fd, name)| self.readable.contains(&fd.fd) && !name.ends_with("Listener"));
+        unread.count()
     }
 
     pub(super) fn queues(&self, board: &Board) -> String {
