@@ -21,7 +21,7 @@ use super::watched::{Culprit, Waiting, Watched};
 const PATIENCE: Duration = Duration::from_millis(50);
 
 /// How long the last report may take before the process ends.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// How it looks at the loop's thread.
 pub(super) struct Means {
