@@ -32,7 +32,7 @@ fn pool(workers_max: usize) -> (Pool, Arc<Delivered>) {
         condvar: Condvar::new(),
     });
     let told = Arc::clone(&delivered);
-    let deliver = move |JobKey(key)| {
+    let deliver = move |JobKey(key), _| {
         told.keys.lock().unwrap().push(key);
         told.condvar.notify_one();
     };
