@@ -4,9 +4,10 @@
 //! Run:    cargo bench --bench watch            (all)
 //!         cargo bench --bench watch -- --test  (tiny: it only shows that the bench works)
 //!
-//! Each kind is a process of its own, and all of them take turns in each round, so that what slows
-//! the machine down slows all. Of each the least of its rounds is kept: noise only ever adds. The
-//! time is that of the loop's thread alone, as the kernel counts it.
+//! Each kind is a process of its own, and all of them take turns in short rounds, so that what slows
+//! the machine down slows all. Each round gives a ratio to its own "off", and the median of these is
+//! what counts: on a shared machine times differ by a third from one minute to the next. The time
+//! is that of the loop's thread alone, as the kernel counts it.
 
 use std::env;
 use std::fs;
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
     }
     let is_small =
         args.iter().any(|arg| arg == "--test") || !args.iter().any(|arg| arg == "--bench");
-    let (rounds, requests) = if is_small { (1, 320) } else { (15, 64_000) };
+    let (rounds, requests) = if is_small { (1, 320) } else { (150, 6_400) };
     if fs::metadata("/proc/self/schedstat").is_err() {
         println!("skipped: this system does not tell the processor time of a thread");
         return ExitCode::SUCCESS;
@@ -41,18 +42,29 @@ fn main() -> ExitCode {
     let mut sides: Vec<Side> = KINDS.iter().map(|kind| Side::start(kind)).collect();
     for round in 0..rounds {
         eprint!("\rround {} of {rounds}", round + 1);
-        for side in &mut sides {
-            side.run(requests);
+        // Each kind comes after each other one, for what one leaves in the caches of the next.
+        let first = round % KINDS.len();
+        for turn in 0..KINDS.len() {
+            sides[(first + turn) % KINDS.len()].run(requests);
         }
     }
     eprintln!("\r                    ");
-    let off = sides[0].least();
-    println!("processor time of the loop per request, least of {rounds} rounds of {requests}:");
+    println!("processor time of the loop per request, {rounds} rounds of {requests}:");
+    println!(
+        "{:>20}     median     least   to off: median, quartiles",
+        ""
+    );
     for (kind, side) in KINDS.iter().zip(&sides) {
-        let least = side.least();
+        let pairs = side.taken.iter().zip(&sides[0].taken);
+        let ratios = Sorted::new(pairs.map(|(taken, off)| (taken / off - 1.0) * 100.0));
+        let times = Sorted::new(side.taken.iter().copied());
         println!(
-            "{kind:>20}  {least:7.0} ns  {:+5.1} %",
-            (least / off - 1.0) * 100.0
+            "{kind:>20}  {:6.0} ns  {:6.0} ns  {:+5.1} %  {:+5.1} .. {:+5.1}",
+            times.at(0.5),
+            times.at(0.0),
+            ratios.at(0.5),
+            ratios.at(0.25),
+            ratios.at(0.75),
         );
     }
     ExitCode::SUCCESS
@@ -90,7 +102,7 @@ impl Side {
     }
 
     fn run(&mut self, requests: usize) {
-        self.ask(CONNECTIONS * 20);
+        self.ask(CONNECTIONS * 10);
         let before = self.cpu();
         self.ask(requests);
         self.taken.push((self.cpu() - before) / requests as f64);
@@ -121,9 +133,20 @@ impl Side {
         let nanos = text.split(' ').next().and_then(|word| word.parse().ok());
         nanos.expect("the first word is a number")
     }
+}
 
-    fn least(&self) -> f64 {
-        self.taken.iter().copied().fold(f64::INFINITY, f64::min)
+struct Sorted(Vec<f64>);
+
+impl Sorted {
+    fn new(values: impl Iterator<Item = f64>) -> Self {
+        let mut values: Vec<f64> = values.collect();
+        values.sort_unstable_by(f64::total_cmp);
+        Sorted(values)
+    }
+
+    /// The value below which this part of them lies.
+    fn at(&self, part: f64) -> f64 {
+        self.0[((self.0.len() - 1) as f64 * part) as usize]
     }
 }
 
