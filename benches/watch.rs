@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     }
     let is_small =
         args.iter().any(|arg| arg == "--test") || !args.iter().any(|arg| arg == "--bench");
-    let (rounds, requests) = if is_small { (1, 320) } else { (150, 6_400) };
+    let (rounds, requests) = if is_small { (1, 320) } else { (300, 4_800) };
     if fs::metadata("/proc/self/schedstat").is_err() {
         println!("skipped: this system does not tell the processor time of a thread");
         return ExitCode::SUCCESS;
