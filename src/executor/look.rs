@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::info::{TaskId, TaskInfo, TaskState, Waiting};
-use super::tasks::{Executor, State, Who};
+use super::tasks::{Executor, ROOT, State, Who};
 use super::ticket::{GENERATION_MAX, Ticket};
 
 impl Executor {
@@ -48,6 +48,14 @@ impl Executor {
             Ticket::new(self.number, generation, slot)
         });
         tickets.filter_map(|ticket| self.info(ticket)).collect()
+    }
+
+    /// The slots of all who live here, and of the future that `block_on` holds.
+    pub(crate) fn slots(&self) -> Vec<u32> {
+        let slots = self.tasks.slots();
+        slots
+            .filter(|&slot| slot == ROOT || self.tasks.value(slot).state.get() == State::Alive)
+            .collect()
     }
 
     /// Tasks that live, those that were ever spawned, and wakes that queued

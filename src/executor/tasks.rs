@@ -47,7 +47,7 @@ pub(crate) type Outcome = Result<Box<dyn Any>, JoinError>;
 const _: () = assert!(PLACE_MAX <= SLOT_MAX, "a ticket can name every place");
 
 /// The slot of the future that `block_on` polls from its own stack.
-const ROOT: u32 = 0;
+pub(super) const ROOT: u32 = 0;
 
 /// Owns the futures of one runtime.
 pub(crate) struct Executor {
@@ -283,6 +283,14 @@ impl Executor {
     /// Queues the future that `block_on` holds.
     pub(crate) fn wake_root(&self) {
         self.push_unwoken(ROOT, 0);
+    }
+
+    /// Queues the task in this slot as if it had been woken, if one lives
+    /// there; or the future that `block_on` holds.
+    pub(crate) fn nudge(&self, slot: u32) {
+        if slot == ROOT || self.tasks.value(slot).state.get() == State::Alive {
+            self.push_unwoken(slot, self.tasks.generation(slot));
+        }
     }
 
     fn push_unwoken(&self, slot: u32, generation: u32) {

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use super::parts::Parts;
 use crate::blocking::{PoolStats, RunningJob};
 use crate::executor::{TaskInfo, TaskState};
-use crate::watch::{Board, Phase, Runs, SlotState, TaskSeen, Wait, WaitKind, escaped, quoted};
+use crate::watch::{
+    Board, Frame, Phase, Runs, SlotState, TaskSeen, Wait, WaitKind, escaped, quoted,
+};
 
 /// What every task waited for when this was taken.
 ///
@@ -56,6 +58,8 @@ pub struct Dump {
     pub jobs_queued: usize,
     /// Jobs that run.
     pub jobs_running: usize,
+    /// What was asked for and is missing, in words.
+    pub missing: Option<String>,
 }
 
 /// One task in a [`Dump`].
@@ -94,6 +98,11 @@ pub struct TaskDump {
     pub place: String,
     /// Nothing will ever wake it: nobody has its waker.
     pub is_lost: bool,
+    /// Where it waits, innermost first: your functions or, where there are
+    /// none, those of this crate. There are several where it waits for several
+    /// things at once, and none unless
+    /// [`dump_with_stacks`](crate::Watcher::dump_with_stacks) was asked.
+    pub stacks: Vec<Vec<Frame>>,
 }
 
 /// Where a dump is taken from.
@@ -156,6 +165,7 @@ impl Dump {
             posts: 0,
             jobs_queued: 0,
             jobs_running: 0,
+            missing: None,
         }
     }
 
@@ -198,6 +208,7 @@ impl Dump {
             posts: 0,
             jobs_queued: 0,
             jobs_running: 0,
+            missing: None,
         }
     }
 }
@@ -250,6 +261,7 @@ pub(super) fn dump_of(board: &Board, task: &TaskSeen, jobs: &[RunningJob]) -> Ta
         polls: task.polls,
         place: board.names.get(task.place).to_owned(),
         is_lost: state == TaskState::Waiting && waits.is_lost(),
+        stacks: Vec::new(),
     }
 }
 
@@ -270,6 +282,7 @@ impl Waits<'_> {
             polls: info.polls,
             place: info.place.to_string(),
             is_lost: info.state == TaskState::Waiting && self.is_lost(),
+            stacks: Vec::new(),
         }
     }
 
@@ -323,11 +336,13 @@ impl Dump {
     /// ```
     pub fn json(&self) -> String {
         let tasks: Vec<String> = self.tasks.iter().map(TaskDump::json).collect();
-        let callback = self.callback.as_ref();
-        let callback = callback.map_or_else(|| "null".to_owned(), |at| quoted(at).to_string());
+        let text = |text: &String| quoted(text).to_string();
+        let callback = self.callback.as_ref().map_or("null".to_owned(), text);
+        let missing = self.missing.as_ref().map_or("null".to_owned(), text);
         format!(
             "{{\"turn\":{},\"phase\":{},\"callback\":{callback},\"timers\":{},\"overdue\":{},\
-             \"fds\":{},\"posts\":{},\"jobs_running\":{},\"jobs_queued\":{},\"tasks\":[{}]}}",
+             \"fds\":{},\"posts\":{},\"jobs_running\":{},\"jobs_queued\":{},\
+             \"missing\":{missing},\"tasks\":[{}]}}",
             self.turn,
             quoted(self.phase),
             self.timers,
@@ -343,9 +358,10 @@ impl Dump {
 
 impl TaskDump {
     fn json(&self) -> String {
+        let stacks: Vec<String> = self.stacks.iter().map(|stack| frames(stack)).collect();
         format!(
             "{{\"id\":{},\"name\":{},\"state\":{},\"waits_for\":{},\"reason\":{},\"since_ms\":{},\
-             \"polls\":{},\"place\":{},\"is_lost\":{}}}",
+             \"polls\":{},\"place\":{},\"is_lost\":{},\"stacks\":[{}]}}",
             quoted(&self.id),
             quoted(&self.name),
             quoted(word(self.state)),
@@ -355,8 +371,17 @@ impl TaskDump {
             self.polls,
             quoted(&self.place),
             self.is_lost,
+            stacks.join(","),
         )
     }
+}
+
+/// Function and place of each.
+fn frames(stack: &[Frame]) -> String {
+    let frames = stack
+        .iter()
+        .map(|frame| format!("[{},{}]", quoted(&frame.function), quoted(&frame.place())));
+    format!("[{}]", frames.collect::<Vec<_>>().join(","))
 }
 
 fn word(state: TaskState) -> &'static str {
@@ -382,8 +407,14 @@ impl fmt::Display for Dump {
         if let Some(place) = &self.callback {
             writeln!(f, "  a callback from {place} runs")?;
         }
+        if let Some(missing) = &self.missing {
+            writeln!(f, "  {missing}")?;
+        }
         for task in self.tasks.iter().take(TASKS_SHOWN) {
             writeln!(f, "  {task}")?;
+            for frame in task.stacks.iter().flatten() {
+                writeln!(f, "      at {}  {}", frame.function, frame.place())?;
+            }
         }
         if count > TASKS_SHOWN {
             writeln!(f, "  and {} more", count - TASKS_SHOWN)?;

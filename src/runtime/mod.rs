@@ -50,6 +50,7 @@ mod no_stall;
 mod watcher;
 mod flight;
 mod dump;
+mod trace;
 
 pub use async_fd::AsyncFd;
 pub use builder::Builder;

@@ -1,12 +1,15 @@
 //! What other threads hold of a runtime to look at it.
 
 use std::fmt;
-use std::sync::Arc;
+use std::panic::Location;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
 
+use super::current::try_current;
 use super::dump::{Dump, Source, TaskDump, dump_of};
 use super::parts::{Parts, Post};
+use super::trace::{Traced, trace};
 use crate::blocking::{PoolStats, RunningJob};
 use crate::queue::TaskQueue;
 use crate::watch::{Board, Event, EventKind, GateKind, Recording, TaskSeen};
@@ -67,6 +70,65 @@ impl Watcher {
     pub fn dump(&self) -> Dump {
         let source = Source::Board(&self.board);
         Dump::take(source, (self.pool)(), self.door.len())
+    }
+
+    /// The same, and of each task that waits, where in its code that is:
+    /// the loop is asked to poll them once, and what they wait for notes the
+    /// stack. Waits `patience` for it at most; without an answer, as from a
+    /// loop that is stuck, [`missing`](Dump::missing) says so.
+    ///
+    /// The polls are ordinary ones, 256 a turn: to a task it is one wake
+    /// without a reason. One that was lost may go on by it. Of a future that
+    /// is not of this crate the place is known only if it clones its waker at
+    /// each poll. Names of functions need the feature `symbols`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// use std::time::Duration;
+    /// use tourbillon::{Runtime, sleep, spawn_blocking, spawn_named};
+    ///
+    /// let mut rt = Runtime::builder().watch(true).build()?;
+    /// let watcher = rt.watcher().expect("it is watched");
+    /// rt.block_on(async {
+    ///     let _waits = spawn_named("waiter", async { sleep(Duration::from_secs(60)).await });
+    ///     let dump = move || watcher.dump_with_stacks(Duration::from_secs(5));
+    ///     println!("{}", spawn_blocking(dump).await.unwrap());
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn dump_with_stacks(&self, patience: Duration) -> Dump {
+        let mut dump = self.dump();
+        match self.trace(patience) {
+            Ok(traced) => dump.add_stacks(traced),
+            Err(missing) => dump.missing = Some(missing),
+        }
+        dump
+    }
+
+    #[track_caller]
+    fn trace(&self, patience: Duration) -> Result<Vec<Traced>, String> {
+        if try_current().is_some_and(|parts| Arc::ptr_eq(&parts.door, &self.door)) {
+            let why = "where tasks wait is not known: the loop's own thread cannot wait for it";
+            return Err(why.to_owned());
+        }
+        let (tell, told) = mpsc::channel();
+        let board = Arc::clone(&self.board);
+        let until = Instant::now() + patience;
+        let call = Box::new(move || trace(board, until, tell));
+        if self
+            .door
+            .post(Post::Call(call, Location::caller()))
+            .is_err()
+        {
+            return Err("where tasks wait is not known: the runtime has ended".to_owned());
+        }
+        told.recv_timeout(patience).map_err(|_| {
+            format!("where tasks wait is not known: the loop has not told within {patience:?}")
+        })
     }
 
     /// What has happened since the recorder was switched on, as far back as

@@ -4,14 +4,19 @@ use std::fmt;
 use std::io;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use super::signals::Signals;
 use crate::runtime::{Handle, Runtime, Watcher};
 use crate::sys::Signal;
 
-/// Writes a [dump](crate::Dump) of the loop to standard error whenever the
-/// process gets SIGQUIT, which Ctrl-\ sends in a terminal. The process does
-/// not end by it.
+/// How long to wait for the loop to say where its tasks wait: one that turns
+/// says so in a moment.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Writes a [dump with stacks](Watcher::dump_with_stacks) of the loop to
+/// standard error whenever the process gets SIGQUIT, which Ctrl-\ sends in a
+/// terminal. The process does not end by it.
 ///
 /// A thread of its own does that, so a loop that is stuck is dumped too.
 /// Dropping what this returns ends it, and gives SIGQUIT back.
@@ -61,7 +66,7 @@ fn dump_until_stopped(
     let watcher = watcher.clone();
     let dumps = async move {
         while signals.recv().await.is_ok() {
-            eprintln!("{}", watcher.dump());
+            eprintln!("{}", watcher.dump_with_stacks(PATIENCE));
         }
     };
     rt.spawn(dumps).detach();

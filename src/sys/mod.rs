@@ -88,3 +88,4 @@ pub(crate) use thread_state::{RunState, Syscall, ThreadId, WaitsFor, is_traced};
 pub use unix_socket::UCred;
 pub(crate) use unix_socket::{UNIX_PATH_MAX, listen_unix, peer_cred};
 pub(crate) use unnamed::{link_unnamed, open_unnamed};
+pub(crate) use unwind::stack_here;

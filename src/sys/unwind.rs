@@ -69,6 +69,9 @@ impl Pcs {
     }
 }
 
+/// No frame is at this address: a walk from here leaves out none.
+const EVERYTHING: usize = 0;
+
 /// Addresses have 48 bits; what is above them in a return address of aarch64 is its signature.
 const ADDRESS: usize = if cfg!(target_arch = "aarch64") {
     (1 << 48) - 1
@@ -153,7 +156,7 @@ extern "C" fn each_frame(context: *mut c_void, walk: *mut c_void) -> c_int {
 }
 
 /// Walk B: by the unwinder, beginning with the frame that is at `from`, and leaving out those
-/// that it called. Async-signal-safe where [`Unwinder::find`] says so and `from` is not itself in
+/// that it called; or with the walk itself, at [`EVERYTHING`]. Async-signal-safe where [`Unwinder::find`] says so and `from` is not itself in
 /// the loader or the unwinder.
 #[cfg(all(
     target_os = "linux",
@@ -162,7 +165,7 @@ extern "C" fn each_frame(context: *mut c_void, walk: *mut c_void) -> c_int {
 pub(super) fn walk_unwinder(from: usize, into: &Pcs) {
     let mut walk = Walk {
         from,
-        seen: false,
+        seen: from == EVERYTHING,
         into,
     };
     // SAFETY: the callback does not unwind and keeps nothing; the argument is the Walk it expects.
@@ -175,6 +178,14 @@ pub(super) fn walk_unwinder(from: usize, into: &Pcs) {
     any(target_arch = "x86_64", target_arch = "aarch64")
 )))]
 pub(super) fn walk_unwinder(_from: usize, _into: &Pcs) {}
+
+/// The stack of the caller, innermost address first, where the unwinder is known to work; else
+/// nothing. Not for handlers.
+pub(crate) fn stack_here() -> Vec<usize> {
+    let pcs = Pcs::new();
+    walk_unwinder(EVERYTHING, &pcs);
+    pcs.to_vec()
+}
 
 /// Walks once where it does no harm, so that what is loaded at first use is loaded.
 pub(super) fn warm_up() {

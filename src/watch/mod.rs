@@ -41,5 +41,5 @@ pub(crate) use slots::{SlotState, TaskSeen};
 pub use stall::{Frame, Owner, Stall, Verdict};
 pub(crate) use text::{escaped, quoted};
 pub use wait::WaitKind;
-pub(crate) use wait::{Noted, Wait, take_noted, waits_for, waker_cloned};
+pub(crate) use wait::{Noted, Wait, set_tracer, take_noted, waits_for, waker_cloned};
 pub(crate) use writer::Writer;

@@ -142,6 +142,17 @@ impl Slots {
         self.get(slot)?.look(slot)
     }
 
+    /// A task was polled although nothing had happened, and is as it was
+    /// before: it has been so all the time. Loop thread.
+    pub(crate) fn forget_poll(&self, before: &TaskSeen) {
+        let now = self.look(before.slot);
+        if now.is_some_and(|now| (now.state, now.wait) == (before.state, before.wait))
+            && let Some(slot) = self.get(before.slot)
+        {
+            slot.keep_since(before);
+        }
+    }
+
     /// All tasks that live, by slot.
     pub(crate) fn all(&self) -> Vec<TaskSeen> {
         let slots = self.0.all();
@@ -166,6 +177,13 @@ impl Slot {
         self.set_wait(Wait::default());
         self.queued.store(queued, Relaxed);
         self.set_state(SlotState::Ready, tick);
+    }
+
+    /// Takes back that its state has changed: it is as it was when seen.
+    fn keep_since(&self, seen: &TaskSeen) {
+        if self.number() == seen.number {
+            self.since.store(seen.since, Relaxed);
+        }
     }
 
     /// The task has ended.

@@ -105,6 +105,12 @@ thread_local! {
     };
 }
 
+thread_local! {
+    /// Called wherever a poll says what it waits for, while a dump wants to
+    /// know where that is.
+    static TRACER: Cell<Option<fn()>> = const { Cell::new(None) };
+}
+
 /// Says what the running poll waits for. It need not be one of the loop's.
 #[inline]
 pub(crate) fn waits_for(kind: WaitKind, which: u32) {
@@ -115,6 +121,7 @@ pub(crate) fn waits_for(kind: WaitKind, which: u32) {
             ..noted.get()
         });
     });
+    call_tracer();
 }
 
 /// Says that the waker of the running poll was cloned.
@@ -126,6 +133,20 @@ pub(crate) fn waker_cloned() {
             ..noted.get()
         });
     });
+    call_tracer();
+}
+
+#[inline]
+fn call_tracer() {
+    if let Ok(Some(tracer)) = TRACER.try_with(Cell::get) {
+        tracer();
+    }
+}
+
+/// Has `tracer` called on this thread wherever a poll says what it waits for,
+/// from within that poll.
+pub(crate) fn set_tracer(tracer: Option<fn()>) {
+    let _ = TRACER.try_with(|cell| cell.set(tracer));
 }
 
 /// Takes what the last poll has noted.

@@ -30,6 +30,7 @@ mod tests;
 
 pub(crate) use findings::{Findings, Found};
 pub use report::{Stage, StallReport};
+pub(crate) use symbols::Symbols;
 pub(crate) use thread::Watching;
 pub use watchdog::Watchdog;
 pub use watched::Waiting;

@@ -15,13 +15,13 @@ use super::naming::{file_name, owner};
 
 /// Turns addresses into names. Not on the loop's thread, and not in a handler.
 #[derive(Debug)]
-pub(super) struct Symbols {
+pub(crate) struct Symbols {
     /// Files below it are told from here.
     working: Option<PathBuf>,
 }
 
 impl Symbols {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             working: std::env::current_dir().ok(),
         }
@@ -29,7 +29,7 @@ impl Symbols {
 
     /// The frames of a stack, innermost first; of one address there may be several, where
     /// functions were inlined.
-    pub(super) fn frames(&self, pcs: &[usize]) -> Vec<Frame> {
+    pub(crate) fn frames(&self, pcs: &[usize]) -> Vec<Frame> {
         let mut frames = Vec::new();
         for (at, &pc) in pcs.iter().enumerate() {
             // All but the first are where a call returns to: the call itself is before it.

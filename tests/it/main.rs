@@ -14,6 +14,7 @@ mod wakers;
 mod hostile;
 mod offload;
 mod dump;
+mod dump_stacks;
 mod opened;
 mod recording;
 mod stalls;
