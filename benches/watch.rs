@@ -4,10 +4,10 @@
 //! Run:    cargo bench --bench watch            (all)
 //!         cargo bench --bench watch -- --test  (tiny: it only shows that the bench works)
 //!
-//! Each kind is a process of its own, and all of them take turns in short rounds, so that what slows
-//! the machine down slows all. Each round gives a ratio to its own "off", and the median of these is
-//! what counts: on a shared machine times differ by a third from one minute to the next. The time
-//! is that of the loop's thread alone, as the kernel counts it.
+//! Each kind is a process of its own, and all of them take turns in short rounds, so that what
+//! slows the machine down slows all. Each round gives a ratio to its own "off", and the median of
+//! these is what counts: on a shared machine times differ by a third from one minute to the next.
+//! The time is that of the loop's thread alone, as the kernel counts it.
 
 use std::env;
 use std::fs;

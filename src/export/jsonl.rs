@@ -114,7 +114,7 @@ fn fields(recording: &Recording, event: &Event) -> String {
             r#","took":{took},"place":{},"is_completion":{is_completion}"#,
             text(place)
         ),
-        EventKind::Wake { by, was_queued } => format!(r#","by":{by},"was_queued":{was_queued}"#),
+        EventKind::Wake { by } => format!(r#","by":{by}"#),
         EventKind::End {
             polls,
             reason,
@@ -123,7 +123,6 @@ fn fields(recording: &Recording, event: &Event) -> String {
             let reason = reason.text();
             format!(r#","polls":{polls},"reason":"{reason}","busy":{busy}"#)
         }
-        EventKind::Label { name } => format!(r#","name":{}"#, text(name)),
         EventKind::Mark { name, value } => format!(r#","name":{},"value":{value}"#, text(name)),
         EventKind::Gate { what, delay_ms } => {
             format!(r#","what":"{}","delay_ms":{delay_ms}"#, what.text())
@@ -142,11 +141,11 @@ fn fields_outside(recording: &Recording, event: &Event) -> String {
         EventKind::IoOp { fd, op, result } => {
             format!(r#","fd":{fd},"op":"{}","result":{result}"#, op.text())
         }
-        EventKind::FdAdd { fd, interest } => format!(r#","fd":{fd},"interest":{interest}"#),
+        EventKind::FdAdd { fd } => format!(r#","fd":{fd}"#),
         EventKind::FdDel { fd } => format!(r#","fd":{fd}"#),
         EventKind::TimerSet { deadline } => format!(r#","deadline":{deadline}"#),
         EventKind::TimerFire { late } => format!(r#","late":{late}"#),
-        EventKind::Take { waited, depth } => format!(r#","waited":{waited},"depth":{depth}"#),
+        EventKind::Take { depth } => format!(r#","depth":{depth}"#),
         EventKind::JobSubmit {
             job,
             queued,

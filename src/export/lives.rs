@@ -26,6 +26,8 @@ pub(super) struct Lives<'r> {
 pub(super) struct Task<'r> {
     /// What it was called, and from when on.
     names: Vec<(u64, &'r str)>,
+    /// What it was spawned as.
+    own_name: &'r str,
     pub(super) place: &'r str,
     pub(super) parent: u32,
     pub(super) spawned: Option<u64>,
@@ -74,8 +76,7 @@ impl<'r> Lives<'r> {
     pub(super) fn of(recording: &'r Recording) -> Self {
         // Spawns may be kept from long before the rest, for the sake of names.
         let mut events = recording.events.iter();
-        let names =
-            |kind: &EventKind| matches!(kind, EventKind::Spawn { .. } | EventKind::Label { .. });
+        let names = |kind: &EventKind| matches!(kind, EventKind::Spawn { .. });
         let all_name = events.all(|event| names(&event.kind));
         let events = recording.events.iter();
         let events = events.filter(|event| all_name || !names(&event.kind));
@@ -107,13 +108,10 @@ impl<'r> Lives<'r> {
                 ..
             } => {
                 let task = self.task_mut(event.task);
-                task.names.push((at, recording.name(name)));
+                task.own_name = recording.name(name);
+                task.names.push((at, task.own_name));
                 (task.place, task.parent) = (recording.name(place), parent);
                 task.spawned = Some(at);
-            }
-            EventKind::Label { name } => {
-                let task = self.task_mut(event.task);
-                task.names.push((at, recording.name(name)));
             }
             EventKind::End { reason, .. } => {
                 self.task_mut(event.task).ended = Some((at, reason));
@@ -131,7 +129,9 @@ impl<'r> Lives<'r> {
                 wait,
             }),
             EventKind::RequestBegin { request, name, .. } => {
-                self.task_mut(event.task).requests.push(request);
+                let task = self.task_mut(event.task);
+                task.requests.push(request);
+                task.names.push((at, recording.name(name)));
                 let request = self.requests.entry(request).or_default();
                 (request.name, request.task) = (recording.name(name), event.task);
                 request.begin = Some(at);
@@ -141,6 +141,8 @@ impl<'r> Lives<'r> {
             } => {
                 let request = self.requests.entry(request).or_default();
                 (request.end, request.status) = (Some(at), status);
+                let task = self.task_mut(event.task);
+                task.names.push((at, task.own_name));
             }
             EventKind::Mark { name, value } if recording.name(name) == SENT => {
                 if let Ok(number) = u32::try_from(value) {

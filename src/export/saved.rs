@@ -23,14 +23,13 @@
 //!    3 spawn          a name, place                  b parent, bytes
 //!    4 poll           a took                         b number, ready[31-16] result[15-8] wait[7-0]
 //!    5 call           a took, small 1: completion    b place, 0
-//!    6 wake           small 1: was queued            b by, 0
+//!    6 wake           b by, 0
 //!    7 end            small reason, a busy           b polls, 0
-//!    8 label          b name, 0
 //!    9 io_ready       small ready                    b fd, 0
 //!   10 io_op          small op, a result             b fd, 0
-//!   11 fd_add         small interest                 b fd, 0         12 fd_del  b fd, 0
+//!   11 fd_add         b fd, 0                                        12 fd_del  b fd, 0
 //!   13 timer_set      a deadline                     14 timer_fire   a late
-//!   16 take           a waited                       b depth, 0
+//!   16 take           b depth, 0
 //!   17 job_submit     a name, place                  b job, queued
 //!   18 job_run        small worker, a took           b job, waited us
 //!   19 job_callback   a waited                       b job, 0        20 job_cancel  b job, 0
@@ -42,7 +41,7 @@
 //! ```
 //!
 //! Words by number: result 0 pending, 1 ready, 2 panicked; reason 0 done, 1 aborted, 2 panicked;
-//! op 0 accept, 1 connect, 2 read, 3 write, 4 other; what 0 pause, 1 step, 2 go, 3 slow; wait
+//! op 0 accept, 1 read, 2 write; what 0 pause, 1 step, 2 go, 3 slow; wait
 //! 0 nothing, 1 timer, 2 readable, 3 writable, 4 job, 5 task, 6 channel, 7 lock, 8 notify, 9 yield,
 //! 10 foreign. Descriptors and `result` are signed. `level` is lean or full.
 //!

@@ -117,7 +117,7 @@ fn inner(lives: &Lives<'_>, event: &Event) -> Option<Slice> {
             let (result, wait) = (result.text(), wait.text());
             let ends = format!(r#""result":"{result}","waits_for":"{wait}""#);
             let args = format!(r#""task":{task},"poll":{number},{ends},"ready":{ready}"#);
-            slice(event, lives.task_name(task, event.until()), "poll", args)
+            slice(event, lives.task_name(task, event.at), "poll", args)
         }
         EventKind::Call {
             place,

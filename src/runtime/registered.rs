@@ -19,7 +19,7 @@ use std::task::{Context, Poll, ready};
 
 use super::parts::Parts;
 use crate::reactor::{Direction, EventSource, Interest, PeerState, Ready, Token};
-use crate::watch::{WaitKind, waits_for};
+use crate::watch::{IoKind, WaitKind, waits_for};
 
 /// A source of events that is registered with the reactor of a runtime, until
 /// it is dropped.
@@ -176,11 +176,8 @@ impl<S: EventSource> Registered<S> {
             ready!(self.poll_ready(cx, direction))?;
             let result = operation(&self.io.borrow());
             if let Some(watch) = self.parts.watch() {
-                watch.io_done(
-                    self.token.index,
-                    direction == Direction::Read,
-                    sized(&result, &size),
-                );
+                let op = || op_of::<S>(direction);
+                watch.io_done(self.token.index, op, sized(&result, &size));
             }
             match result {
                 Ok(done) => {
@@ -238,6 +235,15 @@ fn sized<T>(result: &io::Result<T>, size: impl Fn(&T) -> i64) -> i64 {
     match result {
         Ok(done) => size(done),
         Err(error) => -i64::from(error.raw_os_error().unwrap_or(1)),
+    }
+}
+
+/// What is asked of a source in this direction.
+fn op_of<S>(direction: Direction) -> IoKind {
+    match direction {
+        Direction::Read if kind_of::<S>().ends_with("Listener") => IoKind::Accept,
+        Direction::Read => IoKind::Read,
+        Direction::Write => IoKind::Write,
     }
 }
 

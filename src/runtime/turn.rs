@@ -169,11 +169,11 @@ impl Parts {
             let Some((ticket, future)) = polled.take() else {
                 // A panic of the root's is one of whoever called `block_on`.
                 self.lift_budget();
-                self.watched(|watch| watch.poll_ends(0, noted));
+                self.poll_ended(0, noted);
                 resume_unwind(payload);
             };
             self.end_panicked(ticket, future, payload);
-            self.watched(|watch| watch.poll_ends(ticket.slot(), noted));
+            self.poll_ended(ticket.slot(), noted);
         }
     }
 
@@ -364,7 +364,7 @@ impl Parts {
                 self.end(ticket, future, Ok(output));
             }
         }
-        self.watched(|watch| watch.poll_ends(ticket.slot(), noted));
+        self.poll_ended(ticket.slot(), noted);
     }
 
     fn poll_root(&self, ticket: Ticket, root: Option<&mut Root<'_>>) {
@@ -377,7 +377,7 @@ impl Parts {
         self.watched(|watch| watch.poll_begins(ticket.slot()));
         root.done = root.future.as_mut().poll(&mut cx).is_ready();
         let noted = take_noted();
-        self.watched(|watch| watch.poll_ends(ticket.slot(), noted));
+        self.poll_ended(ticket.slot(), noted);
     }
 
     /// The future goes first: whoever is told of the end finds released what

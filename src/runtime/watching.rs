@@ -14,7 +14,7 @@ use super::flight::Flight;
 use super::parts::Parts;
 use crate::sys::monotonic_nanos;
 use crate::time::Clock;
-use crate::watch::{Board, Writer};
+use crate::watch::{Board, Noted, Writer};
 use crate::watchdog::Watching;
 
 /// Who looks at a runtime: the watchdog, the flight recorder, the page.
@@ -69,6 +69,12 @@ impl Parts {
         if let Some(watch) = self.watch() {
             write(watch);
         }
+    }
+
+    /// Writes down that a poll has ended, if anybody watches.
+    #[inline(always)]
+    pub(super) fn poll_ended(&self, slot: u32, noted: Noted) {
+        self.watched(|watch| watch.poll_ends(slot, noted, self.executor.ready_count()));
     }
 
     /// Asks the kernel, and writes down what it says.

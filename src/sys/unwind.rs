@@ -156,8 +156,8 @@ extern "C" fn each_frame(context: *mut c_void, walk: *mut c_void) -> c_int {
 }
 
 /// Walk B: by the unwinder, beginning with the frame that is at `from`, and leaving out those
-/// that it called; or with the walk itself, at [`EVERYTHING`]. Async-signal-safe where [`Unwinder::find`] says so and `from` is not itself in
-/// the loader or the unwinder.
+/// that it called; or with the walk itself, at [`EVERYTHING`]. Async-signal-safe where
+/// [`Unwinder::find`] says so and `from` is not itself in the loader or the unwinder.
 #[cfg(all(
     target_os = "linux",
     any(target_arch = "x86_64", target_arch = "aarch64")

@@ -99,15 +99,11 @@ pub enum EndReason {
 pub enum IoKind {
     /// A connection of a listener.
     Accept,
-    /// A connection to a listener.
-    Connect,
     /// Input.
+    #[default]
     Read,
     /// Output.
     Write,
-    /// Anything else.
-    #[default]
-    Other,
 }
 
 /// What was done to the gate that lets turns pass.
@@ -191,7 +187,7 @@ pub enum EventKind {
         result: PollResult,
         /// What the task waits for since.
         wait: WaitKind,
-        /// Tasks that were ready behind it.
+        /// Tasks that were ready when it ended.
         ready: u16,
     },
     /// A callback was called.
@@ -207,8 +203,6 @@ pub enum EventKind {
     Wake {
         /// The task that did it; 0 if it was none.
         by: u32,
-        /// Whether it was in the ready queue before.
-        was_queued: bool,
     },
     /// A task ended.
     End {
@@ -218,11 +212,6 @@ pub enum EventKind {
         reason: EndReason,
         /// Time spent in its polls.
         busy: u64,
-    },
-    /// A task was given another name.
-    Label {
-        /// The name.
-        name: NameId,
     },
     /// The kernel says that a descriptor is ready.
     IoReady {
@@ -237,15 +226,13 @@ pub enum EventKind {
         fd: i32,
         /// What was asked.
         op: IoKind,
-        /// Bytes, or an error number below zero.
+        /// Bytes where it is a stream, else 0; or an error number below zero.
         result: i64,
     },
     /// A descriptor is watched from now on.
     FdAdd {
         /// Which.
         fd: i32,
-        /// 1 readable, 2 writable.
-        interest: u8,
     },
     /// A descriptor is watched no longer.
     FdDel {
@@ -262,11 +249,9 @@ pub enum EventKind {
         /// How long ago.
         late: u64,
     },
-    /// The loop took something that another thread had handed in.
+    /// The loop took what other threads had handed in.
     Take {
-        /// How long it lay there.
-        waited: u64,
-        /// How many lay there with it.
+        /// How much that was.
         depth: u32,
     },
     /// A job was handed to the pool.
@@ -330,7 +315,7 @@ pub enum EventKind {
         /// How long it was.
         took: u64,
     },
-    /// The gate was used.
+    /// The gate held the loop, or let it go.
     Gate {
         /// How.
         what: GateKind,
@@ -386,7 +371,6 @@ impl EventKind {
             Self::Call { .. } => "call",
             Self::Wake { .. } => "wake",
             Self::End { .. } => "end",
-            Self::Label { .. } => "label",
             Self::IoReady { .. } => "io_ready",
             Self::IoOp { .. } => "io_op",
             Self::FdAdd { .. } => "fd_add",
@@ -445,21 +429,13 @@ impl IoKind {
     pub fn text(self) -> &'static str {
         match self {
             Self::Accept => "accept",
-            Self::Connect => "connect",
             Self::Read => "read",
             Self::Write => "write",
-            Self::Other => "other",
         }
     }
 
     pub(super) fn from_u8(number: u8) -> Option<Self> {
-        let all = [
-            Self::Accept,
-            Self::Connect,
-            Self::Read,
-            Self::Write,
-            Self::Other,
-        ];
+        let all = [Self::Accept, Self::Read, Self::Write];
         all.get(usize::from(number)).copied()
     }
 }

@@ -69,7 +69,6 @@ impl Writer {
         if self.is_full {
             let kind = EventKind::Wake {
                 by: self.running.get(),
-                was_queued: false,
             };
             self.push(self.last.get(), slot.number(), kind);
         }
@@ -132,7 +131,7 @@ impl Writer {
     pub(crate) fn fd_added(&self, key: u32, fd: i32, what: &'static str) {
         let what = self.known(what);
         self.board.fds.add(key, fd, what);
-        self.now_happens(EventKind::FdAdd { fd, interest: 0 });
+        self.now_happens(EventKind::FdAdd { fd });
     }
 
     #[inline(never)]
@@ -144,11 +143,11 @@ impl Writer {
 
     /// An operation on a descriptor was tried.
     #[inline(never)]
-    pub(crate) fn io_done(&self, key: u32, is_read: bool, result: i64) {
+    pub(crate) fn io_done(&self, key: u32, op: impl FnOnce() -> IoKind, result: i64) {
         if self.is_full
             && let Some(fd) = self.board.fds.fd(key)
         {
-            let op = if is_read { IoKind::Read } else { IoKind::Write };
+            let op = op();
             self.now_happens(EventKind::IoOp { fd, op, result });
         }
     }

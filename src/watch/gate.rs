@@ -13,6 +13,8 @@ use super::event::GateKind;
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct GateState {
     pub(crate) is_paused: bool,
+    /// How often it was asked for anything.
+    pub(super) asked: u32,
     /// Turns that may pass although it is paused.
     steps: u32,
     /// How long to wait before each turn.
@@ -36,6 +38,7 @@ impl Gate {
     /// or slows it down.
     pub(crate) fn ask(&self, what: GateKind, delay: Duration) {
         let mut state = self.lock();
+        state.asked = state.asked.wrapping_add(1);
         match what {
             GateKind::Pause => state.is_paused = true,
             GateKind::Step => {

@@ -9,8 +9,9 @@
 //!          ◀── gate    between two turns ── whoever studies it
 //! ```
 //!
-//! The loop neither locks nor allocates nor formats for those who watch: a reader copies, looks
-//! whether it was overtaken, and copies again.
+//! The loop neither locks nor formats for those who watch, and allocates only where it meets a
+//! name, or more tasks or descriptors than ever before: a reader copies, looks whether it was
+//! overtaken, and copies again.
 
 mod text;
 mod wait;

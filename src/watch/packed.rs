@@ -121,13 +121,12 @@ impl EventKind {
                 place,
                 is_completion,
             } => (5, u32::from(is_completion), took, halves(place.0, 0)),
-            Self::Wake { by, was_queued } => (6, u32::from(was_queued), 0, halves(by, 0)),
+            Self::Wake { by } => (6, 0, 0, halves(by, 0)),
             Self::End {
                 polls,
                 reason,
                 busy,
             } => (7, reason as u32, busy, halves(polls, 0)),
-            Self::Label { name } => (8, 0, 0, halves(name.0, 0)),
             _ => self.parts_outside(),
         }
     }
@@ -137,11 +136,11 @@ impl EventKind {
         match *self {
             Self::IoReady { fd, ready } => (9, u32::from(ready), 0, halves(fd_bits(fd), 0)),
             Self::IoOp { fd, op, result } => (10, op as u32, result as u64, halves(fd_bits(fd), 0)),
-            Self::FdAdd { fd, interest } => (11, u32::from(interest), 0, halves(fd_bits(fd), 0)),
+            Self::FdAdd { fd } => (11, 0, 0, halves(fd_bits(fd), 0)),
             Self::FdDel { fd } => (12, 0, 0, halves(fd_bits(fd), 0)),
             Self::TimerSet { deadline } => (13, 0, deadline, 0),
             Self::TimerFire { late } => (14, 0, late, 0),
-            Self::Take { waited, depth } => (16, 0, waited, halves(depth, 0)),
+            Self::Take { depth } => (16, 0, 0, halves(depth, 0)),
             Self::JobSubmit {
                 job,
                 queued,
@@ -208,17 +207,11 @@ impl EventKind {
                 place: NameId(high(b)),
                 is_completion: small == 1,
             },
-            6 => Self::Wake {
-                by: high(b),
-                was_queued: small == 1,
-            },
+            6 => Self::Wake { by: high(b) },
             7 => Self::End {
                 polls: high(b),
                 reason: EndReason::from_u8(small as u8)?,
                 busy: a,
-            },
-            8 => Self::Label {
-                name: NameId(high(b)),
             },
             _ => return Self::of_parts_outside((number, small, a, b)),
         })
@@ -236,17 +229,11 @@ impl EventKind {
                 op: IoKind::from_u8(small as u8)?,
                 result: a as i64,
             },
-            11 => Self::FdAdd {
-                fd: of,
-                interest: small as u8,
-            },
+            11 => Self::FdAdd { fd: of },
             12 => Self::FdDel { fd: of },
             13 => Self::TimerSet { deadline: a },
             14 => Self::TimerFire { late: a },
-            16 => Self::Take {
-                waited: a,
-                depth: high(b),
-            },
+            16 => Self::Take { depth: high(b) },
             17 => Self::JobSubmit {
                 job: high(b),
                 queued: low(b),

@@ -139,10 +139,7 @@ impl Recording {
         let end = self.end();
         let from = end.saturating_sub(nanos(span));
         self.events.retain(|event| {
-            let names = matches!(
-                event.kind,
-                EventKind::Spawn { .. } | EventKind::Label { .. }
-            );
+            let names = matches!(event.kind, EventKind::Spawn { .. });
             names || event.until() >= from
         });
         self.stalls

@@ -50,6 +50,8 @@ pub(crate) struct Writer {
     pub(super) at_end: RefCell<Vec<EventKind>>,
     /// Labels and their names, each in the place that its digest names.
     pub(super) recent: [Cell<(Label, NameId)>; RECENT],
+    /// How often the gate had been asked for something when that was noted.
+    gate_asked: Cell<u32>,
     turn: TurnCounts,
 }
 
@@ -82,6 +84,7 @@ impl Writer {
             requests: Cell::new(0),
             at_end: RefCell::default(),
             recent: [const { Cell::new((Label::EMPTY, NameId(0))) }; RECENT],
+            gate_asked: Cell::new(0),
             turn: TurnCounts::default(),
             board,
         };
@@ -165,18 +168,29 @@ impl Writer {
     #[cold]
     fn wait_at_gate(&self) {
         self.board.pulse.enter(Phase::Gate);
-        let state = self.board.gate.state();
-        let what = if state.is_paused {
-            GateKind::Pause
-        } else {
-            GateKind::Slow
-        };
-        self.now_happens(EventKind::Gate {
-            what,
-            delay_ms: state.slow.as_millis() as u32,
-        });
-        self.board.gate.pass();
+        let gate = &self.board.gate;
+        let before = gate.state();
+        if before.asked != self.gate_asked.replace(before.asked) {
+            // Once, and not at each turn that it holds.
+            self.gate_event(match before.is_paused {
+                true => GateKind::Pause,
+                false => GateKind::Slow,
+            });
+        }
+        gate.pass();
         self.look_at_clock();
+        let after = gate.state();
+        if after.is_paused && before.is_paused {
+            self.gate_asked.set(after.asked);
+            self.gate_event(GateKind::Step);
+        } else if !gate.is_closed() {
+            self.gate_event(GateKind::Go);
+        }
+    }
+
+    fn gate_event(&self, what: GateKind) {
+        let delay_ms = self.board.gate.state().slow.as_millis() as u32;
+        self.now_happens(EventKind::Gate { what, delay_ms });
     }
 
     #[inline(never)]
@@ -268,7 +282,6 @@ impl Writer {
         self.taken.set(self.taken.get().wrapping_add(depth as u32));
         self.board.queues.taken.store(self.taken.get(), Relaxed);
         self.now_happens(EventKind::Take {
-            waited: 0,
             depth: depth as u32,
         });
     }
@@ -288,9 +301,10 @@ impl Writer {
         }
     }
 
-    /// A poll has ended: its task waits for `wait`, or is gone.
+    /// A poll has ended: its task waits for what was noted, or is gone; `ready`
+    /// are in line.
     #[inline(never)]
-    pub(crate) fn poll_ends(&self, slot: u32, noted: Noted) {
+    pub(crate) fn poll_ends(&self, slot: u32, noted: Noted, ready: usize) {
         let began = self.last.get();
         if self.board.pulse.end() {
             self.stall_ends(began);
@@ -327,7 +341,7 @@ impl Writer {
             number,
             result,
             wait: noted.wait.kind(noted.is_reachable),
-            ready: 0,
+            ready: ready.min(0xFFFF) as u16,
         };
         self.push(began, task, kind);
     }

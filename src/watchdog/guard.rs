@@ -210,15 +210,19 @@ impl Guard {
         // It began before it was first seen, by a nap at most; where the loop knows no better,
         // its own word counts the polls of the turn before.
         let nap = self.config.nap().as_nanos() as u64;
-        let took = match self.board.took(seq) {
-            Some(over) if over.is_exact => over.took,
+        let (took, ended) = match self.board.took(seq) {
+            Some(over) if over.is_exact => (over.took, over.ended),
             Some(over) => {
                 let seen = over.ended.saturating_sub(since);
-                over.took.clamp(seen, seen + nap)
+                (over.took.clamp(seen, seen + nap), over.ended)
             }
-            None => now.saturating_sub(since),
+            None => (now.saturating_sub(since), now),
         };
-        self.tray.put_anyway(News::Over { id: open.id, took });
+        self.tray.put_anyway(News::Over {
+            id: open.id,
+            began: ended.saturating_sub(took),
+            took,
+        });
     }
 
     fn slow(&mut self, now: u64, turn: u64, since: u64, ended: u64) {

@@ -20,7 +20,12 @@ pub(super) enum News {
     /// It is stuck, or still is.
     Stuck(Box<Seen>),
     /// What it was stuck in is over, after so many nanoseconds.
-    Over { id: u32, took: u64 },
+    Over {
+        id: u32,
+        /// When, before it was first seen.
+        began: u64,
+        took: u64,
+    },
     /// A turn of many things, each short enough.
     Slow {
         turn: u64,
@@ -85,7 +90,7 @@ impl Teller {
     pub(super) fn tell(&mut self, news: News) {
         match news {
             News::Stuck(seen) => self.stuck(*seen),
-            News::Over { id, took } => self.over(id, took),
+            News::Over { id, began, took } => self.over(id, began, took),
             News::Slow {
                 turn,
                 lasted,
@@ -159,14 +164,14 @@ impl Teller {
         }
     }
 
-    fn over(&mut self, id: u32, took: u64) {
+    fn over(&mut self, id: u32, began: u64, took: u64) {
         let Some(mut open) = self.open.take().filter(|open| open.report.stall.id == id) else {
             return;
         };
         let report = &mut open.report;
         report.stage = Stage::Over;
         report.elapsed = Duration::from_nanos(took);
-        report.stall.took = Some(took);
+        (report.stall.at, report.stall.took) = (began, Some(took));
         let line = report.to_string();
         report.stall.report.push_str(&line);
         self.pass_on(&open);

@@ -14,6 +14,7 @@ mod wakers;
 mod hostile;
 mod offload;
 mod dump;
+#[cfg(feature = "symbols")]
 mod dump_stacks;
 mod opened;
 mod recording;

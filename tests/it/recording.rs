@@ -4,7 +4,9 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use tourbillon::watch::{EndReason, Event, EventKind, Level, PollResult, Recording, WaitKind};
+use tourbillon::watch::{
+    EndReason, Event, EventKind, IoKind, Level, PollResult, Recording, WaitKind,
+};
 use tourbillon::{
     Runtime, Watchdog, call_later, call_soon, sleep, spawn_blocking, spawn_named, yield_now,
 };
@@ -247,12 +249,25 @@ fn sockets_and_what_the_kernel_says_of_them_are_told() {
                 let mut client = TcpStream::connect(address).unwrap();
                 client.write_all(b"x").unwrap();
             });
-            let (stream, _) = listener.accept().await.unwrap();
+            let (mut stream, _) = listener.accept().await.unwrap();
             // The kernel is asked, and says that there is something to read.
             sleep(Duration::from_millis(2)).await;
+            assert_eq!(stream.read(&mut [0; 8]).await.unwrap(), 1);
+            stream.write_all(b"abc").await.unwrap();
             drop(stream);
             client.join().unwrap();
         });
+        let ops = |op: IoKind| {
+            let events = recording.events.iter();
+            let results = events.filter_map(move |event| match event.kind {
+                EventKind::IoOp { op: of, result, .. } if of == op => Some(result),
+                _ => None,
+            });
+            // One that would have blocked comes before.
+            results.filter(|&result| result >= 0).collect::<Vec<_>>()
+        };
+        assert_eq!(ops(IoKind::Accept), [0]);
+        assert_eq!((ops(IoKind::Read), ops(IoKind::Write)), (vec![1], vec![3]));
         let names = ["fd_add", "io_ready", "io_op", "fd_del"];
         for name in names {
             assert!(
@@ -309,5 +324,86 @@ fn the_flight_recorder_keeps_what_was_before_and_after_a_stall() {
         assert_eq!(recording.stalls.len(), 1);
         assert_eq!(recording.stalls[0].label, "blocks");
         assert!(recording.stalls[0].took >= Some(20_000_000));
+        let stall = &recording.stalls[0];
+        let poll = of_task(&recording, "blocks").into_iter();
+        let mut poll = poll.filter(|event| event.kind.name() == "poll");
+        let poll = poll.next().unwrap();
+        let (from, took) = (stall.at.abs_diff(poll.at), stall.took.unwrap());
+        // Its end is read from the clock once more than the poll's.
+        assert!(
+            from < 1_000 && took.abs_diff(poll.took()) < 5_000_000,
+            "{stall:?}\n{poll:?}"
+        );
+    });
+}
+
+#[test]
+fn a_poll_tells_how_many_are_in_line_behind_it() {
+    within(|| {
+        let recording = recorded(Level::Lean, async || {
+            let tasks: Vec<_> = (0..5)
+                .map(|_| spawn_named("one of five", async {}))
+                .collect();
+            for task in tasks {
+                task.await.unwrap();
+            }
+        });
+        let polls = recording.events.iter().filter(|event| event.task > 1);
+        let ready: Vec<u16> = polls
+            .filter_map(|event| match event.kind {
+                EventKind::Poll { ready, .. } => Some(ready),
+                _ => None,
+            })
+            .collect();
+        // The first wakes whoever awaits it.
+        assert_eq!(ready, [5, 4, 3, 2, 1]);
+    });
+}
+
+#[test]
+fn what_the_gate_does_is_told_once() {
+    within(|| {
+        let mut rt = Runtime::builder().record(Level::Lean).build().unwrap();
+        let watcher = rt.watcher().unwrap();
+        watcher.pause();
+        let student = std::thread::spawn(move || {
+            let turn_after = |turn: u64| {
+                let began = Instant::now();
+                while watcher.dump().turn <= turn || watcher.dump().phase != "gate" {
+                    assert!(began.elapsed() < DEADLINE, "no turn passed");
+                    std::thread::yield_now();
+                }
+                watcher.dump().turn
+            };
+            let began = Instant::now();
+            while watcher.dump().phase != "gate" {
+                assert!(began.elapsed() < DEADLINE, "it never came to the gate");
+            }
+            let turn = watcher.dump().turn;
+            watcher.step();
+            turn_after(turn);
+            watcher.go();
+            watcher.slow(Duration::from_millis(1));
+            let turn = watcher.dump().turn;
+            turn_after(turn + 3);
+        });
+        rt.block_on(async {
+            while !student.is_finished() {
+                yield_now().await;
+            }
+        });
+        student.join().unwrap();
+        let recording = rt.watcher().unwrap().recording();
+        let gate = recording
+            .events
+            .iter()
+            .filter_map(|event| match event.kind {
+                EventKind::Gate { what, delay_ms } => Some((what.text(), delay_ms)),
+                _ => None,
+            });
+        let told: Vec<_> = gate.collect();
+        // Whether the loop was there when it was let go is a race.
+        let told: Vec<_> = told.into_iter().filter(|&(what, _)| what != "go").collect();
+        assert_eq!(told, [("pause", 0), ("step", 0), ("slow", 1)]);
     });
 }

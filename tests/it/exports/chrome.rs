@@ -90,18 +90,36 @@ fn workers_that_are_busy_at_once_are_counted() {
     assert_eq!(busy, [1, 2, 1, 0]);
 }
 
-/// A connection is called by its request, from when that is known.
+/// A connection is called by its request, as long as that lasts.
 #[test]
 fn a_poll_has_the_name_that_its_task_had_then() {
     let mut scene = Scene::default();
     scene.spawn(0, 7, "connection");
     scene.poll(7, 1, (MS, 2 * MS), PollResult::Pending);
     let name = scene.name("GET /a");
-    scene.add(4 * MS, 7, EventKind::Label { name });
+    let (request, connection) = (1, 7);
+    let begin = EventKind::RequestBegin {
+        request,
+        name,
+        connection,
+    };
+    scene.add(3 * MS, 7, begin);
     scene.poll(7, 2, (3 * MS, 5 * MS), PollResult::Pending);
+    let (status, bytes) = (200, 0);
+    let end = EventKind::RequestEnd {
+        request,
+        status,
+        bytes,
+    };
+    scene.add(5 * MS, 7, end);
+    scene.poll(7, 3, (5 * MS, 6 * MS), PollResult::Pending);
     let rows = rows(&scene.done());
     assert_eq!(find(&rows, "X", "connection")["args"]["poll"], 1);
     assert_eq!(find(&rows, "X", "GET /a")["args"]["poll"], 2);
+    let own = rows
+        .iter()
+        .filter(|row| row["name"] == "connection" && row["ph"] == "X");
+    assert_eq!(own.count(), 2, "and after it as before");
 }
 
 #[test]

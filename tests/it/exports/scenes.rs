@@ -218,8 +218,7 @@ pub(super) fn offloaded() -> Recording {
         88,
         EventKind::JobCallback { job, waited },
     );
-    let (by, was_queued) = (0, false);
-    scene.add(1_151 * MS + 20_000, 88, EventKind::Wake { by, was_queued });
+    scene.add(1_151 * MS + 20_000, 88, EventKind::Wake { by: 0 });
     scene.poll(88, 2, (1_152 * MS, 1_153 * MS), PollResult::Pending);
     scene.end(1_152 * MS + 900_000, 88, 1);
     scene.done()
@@ -309,23 +308,19 @@ fn any_kind(next: &mut impl FnMut(u64) -> u64, span: u64) -> EventKind {
             place,
             is_completion: number > 1,
         },
-        6 => EventKind::Wake {
-            by: number,
-            was_queued: took > 9,
-        },
+        6 => EventKind::Wake { by: number },
         7 => EventKind::End {
             polls: number,
             reason: EndReason::Panicked,
             busy: took,
         },
-        8 => EventKind::Label { name },
-        9 => EventKind::IoReady { fd, ready: 3 },
+        8 | 9 => EventKind::IoReady { fd, ready: 3 },
         10 => EventKind::IoOp {
             fd,
             op: IoKind::Write,
             result: -(took as i64 / 2),
         },
-        11 => EventKind::FdAdd { fd, interest: 1 },
+        11 => EventKind::FdAdd { fd },
         12 => EventKind::FdDel { fd },
         13 => EventKind::TimerSet { deadline: took },
         14 => EventKind::TimerFire { late: took },
@@ -339,10 +334,7 @@ fn any_request(
     (name, place): (NameId, NameId),
 ) -> EventKind {
     match next(11) {
-        0 => EventKind::Take {
-            waited: took,
-            depth: number,
-        },
+        0 => EventKind::Take { depth: number },
         1 => EventKind::JobSubmit {
             job: number,
             queued: 3,
