@@ -9,9 +9,9 @@ use std::process;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::json_text::json_string;
 use super::pattern::{Atom, Pattern, PatternError};
 use crate::http::{RequestHead, ResponseHead, Status, Version, http_date};
+use crate::watch::json_string;
 
 /// The target of these lines, for loggers and their filters.
 const TARGET: &str = "tourbillon::access";

@@ -40,7 +40,7 @@ pub(crate) use pulse::{Phase, Runs};
 pub use recording::{Level, Recording};
 pub(crate) use slots::{SlotState, TaskSeen};
 pub use stall::{Frame, Owner, Stall, Verdict};
-pub(crate) use text::{escaped, quoted};
+pub(crate) use text::{escaped, json_string, quoted};
 pub use wait::WaitKind;
 pub(crate) use wait::{Noted, Wait, set_tracer, take_noted, waits_for, waker_cloned};
 pub(crate) use writer::Writer;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
-use crate::server::json_string;
+use crate::watch::json_string;
 
 /// What is told back of a wrong value, or of its name, in bytes. Enough to
 /// know it by.

@@ -339,7 +339,10 @@ async fn at_second_poll(what: impl FnOnce()) {
         polls += 1;
         drop(cx.waker().clone());
         match what.take_if(|_| polls == 2) {
-            Some(what) => Poll::Ready(what()),
+            Some(what) => {
+                what();
+                Poll::Ready(())
+            }
             None => Poll::Pending,
         }
     })
