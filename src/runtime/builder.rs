@@ -369,7 +369,8 @@ impl Builder {
     ///
     /// Default: nothing is recorded. [`Level::Lean`] costs one clock read a
     /// poll; [`Level::Full`] also notes each wake and each operation, for
-    /// teaching and not for measuring.
+    /// teaching and not for measuring. Of requests with ever new paths some
+    /// 12,000 have names of their own, the rest one in common.
     ///
     /// # Examples
     ///

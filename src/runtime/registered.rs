@@ -247,10 +247,14 @@ fn op_of<S>(direction: Direction) -> IoKind {
     }
 }
 
-/// The last word of a type's name, without what it is made of.
+/// The last word of a type's name, without what it is made of; nothing of a
+/// bare descriptor.
 fn kind_of<S>() -> &'static str {
     let name = type_name::<S>();
     let inside = name.strip_suffix('>').unwrap_or(name);
     let last = inside.rfind([':', '<']).map_or(0, |at| at + 1);
-    &inside[last..]
+    match &inside[last..] {
+        "i32" => "fd",
+        kind => kind,
+    }
 }

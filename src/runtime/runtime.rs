@@ -5,6 +5,7 @@ use std::future::Future;
 use std::io;
 #[cfg(not(mio_unsupported_force_poll_poll))]
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::panic::Location;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -112,6 +113,8 @@ impl Runtime {
         let _entered = self.enter();
         let parts = Rc::clone(&self.parts);
         let _turned = parts.turned();
+        let place = Location::caller();
+        parts.watched(|watch| watch.blocks_on(place));
         let mut output = None;
         self.run_root(pin!(async { output = Some(future.await) }));
         output.expect("a root that is done has left its output")

@@ -226,7 +226,8 @@ impl Writer {
     }
 
     fn name_of(&self, line: &[u8]) -> NameId {
-        self.name(std::str::from_utf8(line).unwrap_or("not UTF-8"))
+        let line = std::str::from_utf8(line).unwrap_or("not UTF-8");
+        self.request_name(line)
     }
 
     /// Its response has ended.

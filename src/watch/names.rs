@@ -11,6 +11,10 @@ use super::event::NameId;
 
 /// Texts at most, the empty one counted: past that, everything new is nameless.
 pub(crate) const NAMES_MAX: usize = 16_384;
+/// Those that are kept for texts of the program: requests have new ones for ever.
+pub(crate) const NAMES_KEPT: usize = 4_096;
+/// What further requests are called.
+pub(crate) const OTHER: &str = "(another request)";
 /// Bytes of a text at most; what is longer is cut at a character.
 pub(crate) const NAME_BYTES_MAX: usize = 240;
 const CHUNK: usize = 256;
@@ -88,6 +92,16 @@ impl NameBook {
         let id = NameId(at as u32);
         self.numbers.insert(text.into(), id);
         id
+    }
+
+    /// The same for a text of a stranger's: it takes no place that the program
+    /// may need.
+    pub(crate) fn intern_request(&mut self, line: &str) -> NameId {
+        let is_known = self.numbers.contains_key(cut(line, NAME_BYTES_MAX));
+        match is_known || self.numbers.len() < NAMES_MAX - NAMES_KEPT {
+            true => self.intern(line),
+            false => self.intern(OTHER),
+        }
     }
 
     /// The number of a place in a source, as `src/file.rs:12`.

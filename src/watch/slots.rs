@@ -179,6 +179,11 @@ impl Slot {
         self.set_state(SlotState::Ready, tick);
     }
 
+    /// Says where it comes from, of the one that is not spawned.
+    pub(super) fn set_place(&self, place: NameId) {
+        self.place.store(place.0, Relaxed);
+    }
+
     /// Takes back that its state has changed: it is as it was when seen.
     fn keep_since(&self, seen: &TaskSeen) {
         if self.number() == seen.number {

@@ -134,6 +134,11 @@ impl Writer {
         self.book.borrow_mut().intern(text)
     }
 
+    /// The id of what a client has sent.
+    pub(super) fn request_name(&self, line: &str) -> NameId {
+        self.book.borrow_mut().intern_request(line)
+    }
+
     /// The id of a text that never moves: it is read once.
     pub(super) fn known(&self, text: &'static str) -> NameId {
         let key = (text.as_ptr().addr(), text.len());
@@ -255,6 +260,13 @@ impl Writer {
         // The future in `block_on` is gone.
         if let Some(main) = self.board.slots.get(0) {
             main.state.store(SlotState::Free as u8, Relaxed);
+        }
+    }
+
+    /// A future of `block_on`, which was called here, is to be polled.
+    pub(crate) fn blocks_on(&self, place: &'static Location<'static>) {
+        if let Some(main) = self.board.slots.get(0) {
+            main.set_place(self.place(place));
         }
     }
 

@@ -190,6 +190,7 @@ fn a_stack_goes_from_the_leaf_to_the_task_and_not_to_main() {
     // What `block_on` holds waits as well: here for the dump.
     let main = named(&dump, "main");
     assert_eq!(main.stacks[0].len(), 2, "{:?}", main.stacks);
+    assert!(main.place.contains("dump_stacks.rs:"), "{}", main.place);
 }
 
 #[test]

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::thread;
 
 use crate::watch::NameId;
-use crate::watch::names::{NAME_BYTES_MAX, NAMES_MAX, NameBook, Names, cut, short_path};
+use crate::watch::names::{
+    NAME_BYTES_MAX, NAMES_KEPT, NAMES_MAX, NameBook, Names, OTHER, cut, short_path,
+};
 
 fn book() -> (Arc<Names>, NameBook) {
     let names = Arc::new(Names::new());
@@ -87,4 +89,24 @@ fn another_thread_reads_what_was_written() {
         book.intern(&n.to_string());
     }
     assert_eq!(reader.join().expect("it does not panic"), 3_001);
+}
+
+#[test]
+fn requests_take_no_name_that_the_program_may_need() {
+    let names = Arc::new(Names::new());
+    let mut book = NameBook::new(Arc::clone(&names));
+    let ids: Vec<NameId> = (0..NAMES_MAX)
+        .map(|n| book.intern_request(&format!("GET /{n}")))
+        .collect();
+    let free = NAMES_MAX - NAMES_KEPT - 1;
+    assert_eq!(names.get(ids[free - 1]), format!("GET /{}", free - 1));
+    assert_eq!(names.get(ids[free]), OTHER);
+    assert_eq!(ids[free], ids[NAMES_MAX - 1]);
+    assert_eq!(
+        book.intern_request("GET /7"),
+        ids[7],
+        "what was there is found"
+    );
+    let name = book.intern("a task of the program");
+    assert_eq!(names.get(name), "a task of the program");
 }
