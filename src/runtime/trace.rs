@@ -13,6 +13,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
@@ -41,6 +42,10 @@ pub(super) struct Traced {
 /// Has each idle task of the current loop polled once, and tells where they
 /// await; or nothing, if that is not over at `until`. Posted to the loop.
 pub(super) fn trace(board: Arc<Board>, until: Instant, tell: mpsc::Sender<Vec<Traced>>) {
+    if Instant::now() >= until {
+        // The loop was away so long that nobody waits for this.
+        return;
+    }
     let begun = NOTING.with_borrow_mut(|noting| {
         let is_first = noting.is_none();
         if is_first {
@@ -58,7 +63,7 @@ pub(super) fn trace(board: Arc<Board>, until: Instant, tell: mpsc::Sender<Vec<Tr
             tell,
         };
         trace.go_on();
-    } else if Instant::now() < until {
+    } else {
         // Somebody has asked before.
         current().call_soon(move || trace(board, until, tell));
     }
@@ -162,9 +167,13 @@ impl Noting {
     }
 
     fn note(&mut self) {
-        let Some(Runs::Task(slot)) = self.board.pulse.runs() else {
+        let pulse = &self.board.pulse;
+        let Some(Runs::Task(slot)) = pulse.runs() else {
             return;
         };
+        if pulse.no_unwind_cell().load(Relaxed) > 0 {
+            return;
+        }
         if let Some((_, stacks)) = self.asked.get_mut(&slot)
             && stacks.len() < STACKS_MAX
         {

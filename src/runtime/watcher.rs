@@ -12,6 +12,7 @@ use super::parts::{Parts, Post};
 use super::trace::{Traced, trace};
 use crate::blocking::{PoolStats, RunningJob};
 use crate::queue::TaskQueue;
+use crate::sys::stack_here;
 use crate::watch::{Board, Event, EventKind, GateKind, Recording, TaskSeen};
 use crate::watchdog::{Findings, Found, Watching};
 
@@ -111,9 +112,14 @@ impl Watcher {
 
     #[track_caller]
     fn trace(&self, patience: Duration) -> Result<Vec<Traced>, String> {
+        let unknown = |why: String| format!("where tasks wait is not known: {why}");
+        if stack_here().is_empty() {
+            return Err(unknown("this system tells no stacks".to_owned()));
+        }
         if try_current().is_some_and(|parts| Arc::ptr_eq(&parts.door, &self.door)) {
-            let why = "where tasks wait is not known: the loop's own thread cannot wait for it";
-            return Err(why.to_owned());
+            return Err(unknown(
+                "the loop's own thread cannot wait for it".to_owned(),
+            ));
         }
         let (tell, told) = mpsc::channel();
         let board = Arc::clone(&self.board);
@@ -124,11 +130,10 @@ impl Watcher {
             .post(Post::Call(call, Location::caller()))
             .is_err()
         {
-            return Err("where tasks wait is not known: the runtime has ended".to_owned());
+            return Err(unknown("the runtime has ended".to_owned()));
         }
-        told.recv_timeout(patience).map_err(|_| {
-            format!("where tasks wait is not known: the loop has not told within {patience:?}")
-        })
+        let late = |_| unknown(format!("the loop has not told within {patience:?}"));
+        told.recv_timeout(patience).map_err(late)
     }
 
     /// What has happened since the recorder was switched on, as far back as
@@ -185,8 +190,8 @@ impl Watcher {
         self.found().slow_turns
     }
 
-    /// Holds the loop before its next turn, and until [`go`](Watcher::go). Its
-    /// timers are late by that afterwards.
+    /// Holds the loop before its next turn, and until [`go`](Watcher::go), also
+    /// if this watcher is dropped. Its timers are late by that afterwards.
     ///
     /// # Examples
     ///
