@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tourbillon::server::{AccessLog, Body, Config, Request, Response, Server};
+use tourbillon::server::{AccessLog, Body, Config, Request, Response};
 use tourbillon::web::Router;
 use tourbillon::{Runtime, sleep};
 
-use super::server_support::{Served, config, serve_with};
+use super::server_support::{Served, config, serve_with, server_of};
 use crate::support::{collect_logs, logged_with};
 
 fn served(access_log: AccessLog) -> Served {
@@ -226,7 +226,7 @@ fn the_state_counts_responses_bytes_and_durations() {
         Response::text("four")
     };
     let state = runtime.block_on(async {
-        let mut server = Server::new(app, config());
+        let mut server = server_of(app, config());
         server.startup().await.unwrap();
         let address = server.local_addr().unwrap();
         let (state, handle) = (server.state(), server.handle());

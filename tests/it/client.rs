@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use tourbillon::client::{AnswerError, Client, ClientError, ClientRequest, Connection};
 use tourbillon::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
-use tourbillon::server::{Body, Request, Response, Server, Status};
+use tourbillon::server::{Body, Request, Response, Status};
 use tourbillon::time::ManualClock;
 use tourbillon::web::Router;
 use tourbillon::{Runtime, spawn};
 
-use super::server_support::{MIB, config, pattern, serve};
+use super::server_support::{MIB, config, pattern, serve, server_of};
 
 fn run<T>(test: impl AsyncFnOnce() -> T) -> T {
     Runtime::new().unwrap().block_on(test())
@@ -139,7 +139,7 @@ fn a_thousand_pipelined_requests_are_answered_in_order() {
         // Pipes so narrow that neither side may write without reading.
         let (here, there) = duplex(37);
         let handler = async |request: Request| request.path().to_owned();
-        let served = spawn(Server::new(handler, config()).serve_connection(there, None));
+        let served = spawn(server_of(handler, config()).serve_connection(there, None));
         let mut connection = Connection::new(here);
         for at in 0..1000 {
             let request = ClientRequest::new("GET", &format!("/{at}")).unwrap();

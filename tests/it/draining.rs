@@ -6,12 +6,12 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use futures::future;
-use tourbillon::server::{CloseReason, Config, Lifespan, Request, ServeError, Server};
+use tourbillon::server::{CloseReason, Config, Lifespan, Request, ServeError};
 use tourbillon::web::Router;
 use tourbillon::{Runtime, sleep, spawn, timeout, yield_now};
 
 use super::server_child::Child;
-use super::server_support::{Client, DEADLINE, Served, config, serve_on, serve_with};
+use super::server_support::{Client, DEADLINE, Served, config, serve_on, serve_with, server_of};
 
 const FOR_EVER: Duration = Duration::from_secs(3600);
 const SOON: Duration = Duration::from_millis(30);
@@ -51,7 +51,7 @@ fn a_server_is_ready_while_it_serves_and_the_application_agrees() {
         client.get(path);
         assert_eq!(client.get("/ready").text(), ready);
     }
-    let state = Server::new(ready_app(), config()).state();
+    let state = server_of(ready_app(), config()).state();
     assert!(!state.is_ready(), "it has not started");
 }
 
@@ -95,7 +95,7 @@ fn serve_lifespan(
         ..config()
     };
     let runtime = || Runtime::new().unwrap();
-    let make = move || Server::new(ready_app(), config).with_lifespan(lifespan());
+    let make = move || server_of(ready_app(), config).with_lifespan(lifespan());
     serve_on(runtime, make).unwrap()
 }
 
@@ -211,7 +211,7 @@ fn a_startup_that_hangs_is_given_up() {
             ..config()
         };
         let lifespan = Lifespan::new(async || future::pending::<Result<(), String>>().await);
-        Server::new(ready_app(), config).with_lifespan(lifespan)
+        server_of(ready_app(), config).with_lifespan(lifespan)
     });
     let error = served.err().unwrap();
     assert!(error.contains("longer than 30ms"), "{error}");
@@ -262,7 +262,7 @@ fn connections_of_other_transports_are_cut_off_with_the_rest() {
             graceful_timeout: SOON,
             ..config()
         };
-        let server = Server::new(async |_| future::pending::<()>().await, config);
+        let server = server_of(async |_| future::pending::<()>().await, config);
         let mut clients = Vec::new();
         let mut reasons = Vec::new();
         for _ in 0..3 {

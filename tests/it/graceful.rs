@@ -5,12 +5,12 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use tourbillon::server::{Config, Server};
+use tourbillon::server::Config;
 use tourbillon::web::Router;
 use tourbillon::{Runtime, sleep, timeout};
 
 use super::server_child::Child;
-use super::server_support::{Client, DEADLINE, DropGuard, config, serve, serve_with};
+use super::server_support::{Client, DEADLINE, DropGuard, config, serve, serve_with, server_of};
 
 fn gated(client: &mut Client) {
     client.send("GET /gated HTTP/1.1\r\nhost: a\r\n\r\n");
@@ -226,7 +226,7 @@ fn a_pipelined_batch_under_way_ends_with_an_announced_close() {
 fn a_main_loop_that_was_dropped_may_be_called_again() {
     let mut runtime = Runtime::new().unwrap();
     let answer = runtime.block_on(async {
-        let mut server = Server::new(async |_| "again", Config { ..config() });
+        let mut server = server_of(async |_| "again", Config { ..config() });
         server.startup().await.unwrap();
         let address = server.local_addr().unwrap();
         assert!(timeout(Duration::ZERO, server.main_loop()).await.is_err());

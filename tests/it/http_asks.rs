@@ -11,14 +11,13 @@ use std::time::Duration;
 use tourbillon::http::HeaderError;
 use tourbillon::io::{AsyncRead, AsyncWrite};
 use tourbillon::server::{
-    Body, BodyWriter, Config, Headers, Request, Response, Server, Status, Upgrade, UpgradeError,
-    Upgraded,
+    Body, BodyWriter, Config, Headers, Request, Response, Status, Upgrade, UpgradeError, Upgraded,
 };
 use tourbillon::sync::Notify;
 use tourbillon::web::Router;
 use tourbillon::{Runtime, spawn, yield_now};
 
-use super::server_support::{Client, DEADLINE, config, serve, serve_on, serve_with};
+use super::server_support::{Client, DEADLINE, config, serve, serve_on, serve_with, server_of};
 
 const SWITCH: &str =
     "GET /switch HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: raw\r\n\r\n";
@@ -241,7 +240,7 @@ fn a_drain_waits_for_a_stream_and_then_cuts_it_off() {
                 told.send((kind(kinds.0), kind(kinds.1))).unwrap();
             }),
         );
-        Server::new(app, config)
+        server_of(app, config)
     };
     let served = serve_on(|| Runtime::new().unwrap(), make).unwrap();
     let mut client = served.connect();

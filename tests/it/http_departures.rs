@@ -11,12 +11,12 @@ use std::{future, io};
 use tokio::sync::Semaphore;
 use tourbillon::io::{AsyncRead, AsyncWrite};
 use tourbillon::net::PeerState;
-use tourbillon::server::{Body, Config, Handler, Request, Response, Server, Transport};
+use tourbillon::server::{Body, Config, Handler, Request, Response, Transport};
 use tourbillon::web::Router;
 use tourbillon::{Runtime, sleep, timeout, yield_now};
 
 use super::server_support::{
-    Client, DEADLINE, DropGuard, MIB, PING, Served, config, pattern, serve, serve_with,
+    Client, DEADLINE, DropGuard, MIB, PING, Served, config, pattern, serve, serve_with, server_of,
 };
 
 const SOON: Duration = Duration::from_millis(100);
@@ -209,7 +209,7 @@ fn a_half_closed_client_that_takes_in_nothing_is_cut_as_well() {
     };
     let mut runtime = Runtime::new().unwrap();
     let ended = runtime.block_on(async {
-        let server = Server::new(stuck_app(dropped), config);
+        let server = server_of(stuck_app(dropped), config);
         let serving = pin!(server.serve_connection(Stuck { sends: TWO }, None));
         timeout(Duration::from_secs(5), serving).await
     });

@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::mpsc;
 
-use tourbillon::server::{Body, Config, Disconnect, Request, Response, Server};
+use tourbillon::server::{Body, Config, Disconnect, Request, Response};
 use tourbillon::web::Router;
 use tourbillon::{Runtime, spawn, yield_now};
 
-use super::server_support::{DEADLINE, config, serve, serve_on, serve_with};
+use super::server_support::{DEADLINE, config, serve, serve_on, serve_with, server_of};
 
 const NEVER: &str = "GET /never HTTP/1.1\r\nhost: a\r\n\r\n";
 
@@ -126,7 +126,7 @@ fn a_request_knows_the_server_and_values_go_with_it() {
                 assert_eq!(response.extensions().get::<bool>(), Some(&false));
                 response
             };
-            Server::new(app, config())
+            server_of(app, config())
         },
     )
     .unwrap();

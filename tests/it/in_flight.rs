@@ -6,11 +6,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
-use tourbillon::server::{Body, Config, Overload, Request, Server};
+use tourbillon::server::{Body, Config, Overload, Request};
 use tourbillon::web::Router;
 use tourbillon::{Runtime, sleep};
 
-use super::server_support::{Client, PING, Served, config, serve_with};
+use super::server_support::{Client, PING, Served, config, serve_with, server_of};
 
 /// Serves `/gated`, which waits for a permit of the gate, and some others.
 fn serve_gated(config: Config) -> (Served, Arc<Semaphore>) {
@@ -302,7 +302,7 @@ fn a_forced_stop_leaves_no_count_behind() {
         let mut runtime = Runtime::new().unwrap();
         let counts = runtime.block_on(async {
             let gate = Arc::new(Semaphore::new(0));
-            let mut server = Server::new(gated_app(gate), one_at_a_time(overload));
+            let mut server = server_of(gated_app(gate), one_at_a_time(overload));
             server.startup().await.unwrap();
             let address = server.local_addr().unwrap();
             let (handle, state) = (server.handle(), server.state());

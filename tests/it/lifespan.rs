@@ -5,11 +5,11 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use tourbillon::server::{Config, Handler, Lifespan, Request, Server};
+use tourbillon::server::{Config, Handler, Lifespan, Request};
 use tourbillon::web::Router;
 use tourbillon::{Runtime, sleep};
 
-use super::server_support::{DEADLINE, Served, config, serve_on};
+use super::server_support::{DEADLINE, Served, config, serve_on, server_of};
 
 /// A port that was free a moment ago, on an address that no other test uses.
 fn quiet_address(host: u8) -> SocketAddr {
@@ -28,7 +28,7 @@ fn serve_at<H: Handler, S: 'static>(
             address,
             ..config()
         };
-        Server::new(app, config).with_lifespan(lifespan)
+        server_of(app, config).with_lifespan(lifespan)
     })
 }
 

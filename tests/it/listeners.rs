@@ -9,11 +9,11 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process;
 
-use tourbillon::server::{Config, Listen, LocalAddr, Request, Server};
+use tourbillon::server::{Config, Listen, LocalAddr, Request};
 use tourbillon::{Runtime, spawn_blocking};
 
 use super::server_child::Child;
-use super::server_support::{Client, DEADLINE, config};
+use super::server_support::{Client, DEADLINE, config, server_of};
 
 /// A folder of this test's own.
 struct Folder(PathBuf);
@@ -65,7 +65,7 @@ fn while_serving<R: Send + 'static>(
     clients: impl FnOnce(Vec<LocalAddr>) -> R + Send + 'static,
 ) -> Result<R, String> {
     Runtime::new().unwrap().block_on(async {
-        let mut server = Server::new(who, config);
+        let mut server = server_of(who, config);
         let started = server.startup().await;
         started.map_err(|error| error.to_string())?;
         let (handle, addresses) = (server.handle(), server.local_addrs());

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use tourbillon::Runtime;
-use tourbillon::server::{Config, Request, Server, Status, blocking};
+use tourbillon::server::{Config, Request, Status, blocking};
 use tourbillon::web::Router;
 
-use super::server_support::{DEADLINE, Served, config, serve, serve_on};
+use super::server_support::{DEADLINE, Served, config, serve, serve_on, server_of};
 
 fn app() -> Router {
     let show = async |r: Request| format!("user {}", r.param("id").unwrap());
@@ -172,7 +172,7 @@ fn serve_narrowly(left: mpsc::Receiver<()>, ran: Arc<AtomicUsize>) -> Served {
         });
         let app = Router::new().get("/ping", async |_| "pong");
         let config: Config = config();
-        Server::new(app.get("/slow", slow), config)
+        server_of(app.get("/slow", slow), config)
     };
     serve_on(runtime, make).unwrap()
 }

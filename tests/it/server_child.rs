@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 use std::{env, fs, future, mem, thread};
 
 use tokio::sync::Semaphore;
-use tourbillon::server::{Body, Config, Lifespan, Listen, Request, Server, ServerState};
+use tourbillon::server::{Body, Config, Lifespan, Listen, Request, ServerState};
 use tourbillon::web::Router;
 use tourbillon::{Runtime, sleep};
 
-use super::server_support::{Client, DEADLINE, config};
+use super::server_support::{Client, DEADLINE, config, server_of};
 use crate::support::lines_of;
 
 /// What the parent wants: `graceful=MILLISECONDS`, `fds=LIMIT`, `fd=NUMBER` and `unix=PATH` to
@@ -185,7 +185,7 @@ fn serves_when_a_parent_asks() {
             Ok::<_, String>(())
         });
         let state = Rc::new(std::cell::OnceCell::new());
-        let server = Server::new(app(Rc::clone(&state)), config);
+        let server = server_of(app(Rc::clone(&state)), config);
         state.set(server.state()).unwrap();
         let mut server = server.with_lifespan(lifespan);
         server.startup().await?;

@@ -5,16 +5,20 @@
 //! that is how these tests separate segments without sleeping.
 
 use std::cell::RefCell;
+use std::future::Future;
 use std::io::{ErrorKind, Read, Write};
 use std::mem;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tourbillon::server::{AccessLog, Config, Handler, Server, ServerHandle, ServerState};
+use tourbillon::server::{
+    AccessLog, Config, Handler, Request, Response, Server, ServerHandle, ServerState,
+};
 use tourbillon::{Handle, Runtime};
 
 /// How long anything may take before a test gives up: it is a bug then, not a slow machine.
@@ -61,6 +65,31 @@ pub(crate) struct Counts {
     pub(crate) connections_refused: u64,
 }
 
+/// A handler of any type. A server is compiled anew for each type of handler, and here there would
+/// be a hundred of them.
+pub(crate) struct AnyHandler(Box<dyn Answer>);
+
+trait Answer {
+    fn answer(&self, request: Request) -> Pin<Box<dyn Future<Output = Response> + '_>>;
+}
+
+impl<H: Handler> Answer for H {
+    fn answer(&self, request: Request) -> Pin<Box<dyn Future<Output = Response> + '_>> {
+        Box::pin(self.handle(request))
+    }
+}
+
+impl Handler for AnyHandler {
+    fn handle(&self, request: Request) -> impl Future<Output = Response> {
+        self.0.answer(request)
+    }
+}
+
+/// A server, whatever its handler is.
+pub(crate) fn server_of(app: impl Handler, config: Config) -> Server<AnyHandler> {
+    Server::new(AnyHandler(Box::new(app)), config)
+}
+
 pub(crate) fn serve<H: Handler>(make: impl FnOnce() -> H + Send + 'static) -> Served {
     serve_with(config(), make)
 }
@@ -70,13 +99,20 @@ pub(crate) fn serve_with<H: Handler>(
     make: impl FnOnce() -> H + Send + 'static,
 ) -> Served {
     let runtime = || Runtime::new().unwrap();
-    serve_on(runtime, move || Server::new(make(), config)).unwrap()
+    serve_on(runtime, move || server_of(make(), config)).unwrap()
 }
 
 /// The general case. An error is what startup said.
-pub(crate) fn serve_on<H: Handler>(
+pub(crate) fn serve_on(
     runtime: impl FnOnce() -> Runtime + Send + 'static,
-    make: impl FnOnce() -> Server<H> + Send + 'static,
+    make: impl FnOnce() -> Server<AnyHandler> + Send + 'static,
+) -> Result<Served, String> {
+    serve_boxed(Box::new(runtime), Box::new(make))
+}
+
+fn serve_boxed(
+    runtime: Box<dyn FnOnce() -> Runtime + Send>,
+    make: Box<dyn FnOnce() -> Server<AnyHandler> + Send>,
 ) -> Result<Served, String> {
     let (started, starts) = mpsc::channel();
     let (ends, ended) = mpsc::channel();

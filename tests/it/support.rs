@@ -10,6 +10,7 @@ use std::any::Any;
 use std::future::Future;
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Once, mpsc};
@@ -30,6 +31,12 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 /// Runs a test on a thread of its own and fails it at the deadline.
 #[track_caller]
 pub(crate) fn within<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> T {
+    within_boxed(Box::new(body))
+}
+
+/// Compiled once for each result, not for each test.
+#[track_caller]
+fn within_boxed<T: Send + 'static>(body: Box<dyn FnOnce() -> T + Send>) -> T {
     let (done, ended) = mpsc::channel();
     thread::spawn(move || {
         let _ = done.send(catch_unwind(AssertUnwindSafe(body)));
@@ -41,15 +48,31 @@ pub(crate) fn within<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'stati
     }
 }
 
+type Local = Pin<Box<dyn Future<Output = ()>>>;
+
 /// Runs `future` on a fresh runtime, on a thread of its own, within the deadline.
 #[track_caller]
-pub(crate) fn block_on<F: Future<Output = ()>>(make: impl FnOnce() -> F + Send + 'static) {
+pub(crate) fn block_on<F: Future<Output = ()> + 'static>(
+    make: impl FnOnce() -> F + Send + 'static,
+) {
+    once_boxed(Box::new(move || Box::pin(make())));
+}
+
+#[track_caller]
+fn once_boxed(make: Box<dyn FnOnce() -> Local + Send>) {
     within(move || Runtime::new().unwrap().block_on(async { make().await }));
 }
 
 /// The same twice: on a runtime as it comes, and on one that shuffles what is ready.
 #[track_caller]
-pub(crate) fn block_on_both<F: Future<Output = ()>>(make: impl Fn() -> F + Send + 'static) {
+pub(crate) fn block_on_both<F: Future<Output = ()> + 'static>(
+    make: impl Fn() -> F + Send + 'static,
+) {
+    both_boxed(Box::new(move || Box::pin(make())));
+}
+
+#[track_caller]
+fn both_boxed(make: Box<dyn Fn() -> Local + Send>) {
     within(move || {
         let shuffled = Runtime::builder().shuffle_ready_queue(7);
         for builder in [Runtime::builder(), shuffled] {

@@ -10,8 +10,10 @@ use std::time::Duration;
 use tourbillon::Runtime;
 use tourbillon::io::{AsyncRead, AsyncWrite};
 use tourbillon::net::PeerState;
-use tourbillon::server::{CloseReason, Config, Handler, Server, Transport};
+use tourbillon::server::{CloseReason, Config, Handler, Transport};
 use tourbillon::time::ManualClock;
+
+use super::server_support::server_of;
 
 /// What lies between a client and its server.
 #[derive(Default)]
@@ -94,7 +96,7 @@ impl Scene {
         let reason = Rc::new(Cell::new(None));
         let (end, told) = (ServerEnd(Rc::clone(&wire)), Rc::clone(&reason));
         let entered = runtime.enter();
-        let connection = Server::new(app, config).serve_connection(end, None);
+        let connection = server_of(app, config).serve_connection(end, None);
         let serving = async move { told.set(Some(connection.await)) };
         tourbillon::spawn(serving).detach();
         drop(entered);

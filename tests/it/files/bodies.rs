@@ -10,11 +10,11 @@ use std::task::{Context, Poll};
 
 use tourbillon::io::{AsyncRead, AsyncWrite};
 use tourbillon::net::{PeerState, UnixStream};
-use tourbillon::server::{Body, Request, Server, Transport};
+use tourbillon::server::{Body, Request, Transport};
 use tourbillon::spawn;
 
 use super::folder;
-use crate::server_support::{MIB, config, pattern, serve};
+use crate::server_support::{MIB, config, pattern, serve, server_of};
 use crate::support::block_on;
 
 /// What a connection did.
@@ -99,7 +99,7 @@ async fn counted<F: Future<Output = Vec<u8>>>(
         "/file" => Body::file(File::open(&path).unwrap(), range.clone()),
         _ => Body::bytes(b"pong"),
     };
-    let server = Server::new(app, config());
+    let server = server_of(app, config());
     let (near, far) = UnixStream::pair().unwrap();
     let calls = Rc::new(RefCell::new(Calls::default()));
     let transport = Counting {
