@@ -18,7 +18,7 @@ use std::time::Duration;
 use tourbillon::{Runtime, call_later, call_soon, offload, sleep, spawn, spawn_blocking};
 
 use crate::support::{
-    BLOWS_UP, Foreign, Grenade, OnDrop, caught, collect_logs, hush, logged_here, manual,
+    BLOWS_UP, Foreign, Grenade, OnDrop, caught, collect_logs, hush, logged_here, manual, seeds,
     turn_until, well_in_child, within,
 };
 use mischief::{Hostile, Kit, Place};
@@ -75,6 +75,7 @@ fn run_seeds(seeds: std::ops::Range<u64>, at_the_end: bool) {
     collect_logs();
     hush("mischief");
     let mut visited = [0; Place::COUNT];
+    let is_one = seeds.end - seeds.start == 1;
     for seed in seeds {
         let before = logged_here().len();
         for (place, count) in run_seed(seed, at_the_end) {
@@ -90,14 +91,14 @@ fn run_seeds(seeds: std::ops::Range<u64>, at_the_end: bool) {
         .filter(|&&p| visited[p as usize] == 0)
         .collect();
     assert!(
-        unvisited.is_empty(),
+        is_one || unvisited.is_empty(),
         "no mischief was done in {unvisited:?}"
     );
 }
 
 #[test]
 fn mischief_in_every_place_leaves_the_loop_whole() {
-    within(|| run_seeds(0..250, false));
+    within(|| run_seeds(seeds(80), false));
 }
 
 /// Once a fault: a refused future is dropped while the executor is borrowed, so what its drop

@@ -26,7 +26,7 @@ fn unreported(run: impl AsyncFnOnce(&tourbillon::Watcher)) {
 /// Ten seconds in CI, by `TOURBILLON_IDLE_SECONDS`.
 #[test]
 fn a_loop_that_is_idle() {
-    let seconds = number("TOURBILLON_IDLE_SECONDS").unwrap_or(2);
+    let seconds = number("TOURBILLON_IDLE_SECONDS").unwrap_or(1);
     unreported(async |_| sleep(Duration::from_secs(seconds)).await);
 }
 

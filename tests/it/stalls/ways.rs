@@ -30,6 +30,14 @@ fn assert_blamed(reports: &[StallReport], function: &str, verdict: Verdict) {
         assert_eq!(culprit.owner, Owner::Yours, "{text}");
         assert_eq!(culprit.file, "tests/it/stalls/ways.rs", "{text}");
         assert_eq!(stall.verdict, verdict, "{text}");
+        let has_handler = stall
+            .stack
+            .iter()
+            .any(|frame| frame.function.contains("on_sample"));
+        assert!(
+            !has_handler,
+            "the handler's own frames are left out: {text}"
+        );
         assert_eq!((stall.label.as_str(), stall.poll), ("guilty", 1), "{text}");
         assert!(stall.place.starts_with("tests/it/stalls.rs:"), "{text}");
         if report.stage == Stage::Began {
