@@ -55,11 +55,11 @@ fn every_chapter_runs_and_shows_its_idea() {
     let judged: BTreeSet<&str> = CHAPTERS.iter().map(|(name, ..)| *name).collect();
     let written = chapters();
     assert!(written.iter().map(String::as_str).eq(judged), "{written:?}");
-    // They sleep for most of their time: several at once.
+    // They sleep for most of their time: two at once.
     let next = Mutex::new(CHAPTERS.into_iter());
     let take = || next.lock().unwrap().next();
     thread::scope(|scope| {
-        for _ in 0..4 {
+        for _ in 0..2 {
             scope.spawn(|| {
                 while let Some((name, args, judge)) = take() {
                     shows(name, args, judge);
