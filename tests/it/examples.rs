@@ -10,7 +10,6 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -55,31 +54,18 @@ fn every_chapter_runs_and_shows_its_idea() {
     let judged: BTreeSet<&str> = CHAPTERS.iter().map(|(name, ..)| *name).collect();
     let written = chapters();
     assert!(written.iter().map(String::as_str).eq(judged), "{written:?}");
-    // They sleep for most of their time: two at once.
-    let next = Mutex::new(CHAPTERS.into_iter());
-    let take = || next.lock().unwrap().next();
-    thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                while let Some((name, args, judge)) = take() {
-                    shows(name, args, judge);
-                }
-            });
+    for (name, args, judge) in CHAPTERS {
+        let output = run(name, args);
+        let number = name.split('_').next().unwrap().trim_start_matches('0');
+        let title = format!("Chapter {number}. ");
+        assert!(output.text.starts_with(&title), "{name}: {}", output.text);
+        assert!(source(name).contains(&output.lines()[0][title.len()..]));
+        output.in_order(&["Notice: "]);
+        if number != "1" {
+            output.in_order(&["turns ", "Notice: "]);
         }
-    });
-}
-
-fn shows(name: &str, args: &[&str], judge: Judge) {
-    let output = run(name, args);
-    let number = name.split('_').next().unwrap().trim_start_matches('0');
-    let title = format!("Chapter {number}. ");
-    assert!(output.text.starts_with(&title), "{name}: {}", output.text);
-    assert!(source(name).contains(&output.lines()[0][title.len()..]));
-    output.in_order(&["Notice: "]);
-    if number != "1" {
-        output.in_order(&["turns ", "Notice: "]);
+        judge(&output);
     }
-    judge(&output);
 }
 
 #[test]
