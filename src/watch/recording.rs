@@ -1,5 +1,6 @@
 //! What happened on a loop, as a value of its own: a copy that nobody writes to any more.
 
+use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
 use super::event::{Event, EventKind, NameId};
@@ -121,7 +122,7 @@ impl Recording {
     }
 
     /// Keeps what reaches into the last stretch of time, and what says what is named there: spawns
-    /// and labels stay.
+    /// stay, but for those of tasks that had ended before.
     ///
     /// # Examples
     ///
@@ -138,9 +139,13 @@ impl Recording {
     pub fn keep_last(&mut self, span: Duration) {
         let end = self.end();
         let from = end.saturating_sub(nanos(span));
+        let ended = |event: &&Event| matches!(event.kind, EventKind::End { .. });
+        let ended = self.events.iter().filter(ended);
+        let gone = ended.filter(|event| event.until() < from);
+        let gone: HashSet<u32> = gone.map(|event| event.task).collect();
         self.events.retain(|event| {
             let names = matches!(event.kind, EventKind::Spawn { .. });
-            names || event.until() >= from
+            names && !gone.contains(&event.task) || event.until() >= from
         });
         self.stalls
             .retain(|stall| stall.took.map_or(end, |took| stall.at.saturating_add(took)) >= from);

@@ -1,7 +1,9 @@
 //! What Perfetto opens.
 
+use std::time::Duration;
+
 use serde_json::Value;
-use tourbillon::watch::{EventKind, PollResult, Recording};
+use tourbillon::watch::{EndReason, EventKind, PollResult, Recording};
 
 use super::scenes::{MS, Scene, anything, blocked, offloaded};
 use super::trace_check::faults;
@@ -177,4 +179,31 @@ fn names_stay_in_their_quotes() {
     assert_eq!(named.count(), 2, "a task and a request");
     let json = recording.chrome_json();
     assert!(!json.contains("</script"), "it may stand in a page");
+}
+
+/// Its spawn is kept for its name; its end is not, as it was before.
+#[test]
+fn a_task_that_had_ended_does_not_live_on_in_the_last_second() {
+    let mut scene = Scene::default();
+    scene.spawn(0, 7, "ended");
+    scene.spawn(0, 8, "lives");
+    let (polls, reason, busy) = (1, EndReason::Done, 0);
+    scene.add(
+        MS,
+        7,
+        EventKind::End {
+            polls,
+            reason,
+            busy,
+        },
+    );
+    scene.poll(9, 1, (9_000 * MS, 9_001 * MS), PollResult::Pending);
+    let mut recording = scene.done();
+    recording.keep_last(Duration::from_secs(1));
+    let rows = rows(&recording);
+    let spans = rows
+        .iter()
+        .filter(|row| row["ph"] == "b" && row["pid"] == 3);
+    let names: Vec<&Value> = spans.map(|row| &row["name"]).collect();
+    assert_eq!(names, ["lives", "task #9"]);
 }
