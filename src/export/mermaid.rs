@@ -18,6 +18,8 @@ const LABEL_MAX: usize = 60;
 const MESSAGES_MAX: usize = 200;
 /// Lines of a diagram, with its notes.
 const STEPS_MAX: usize = 500;
+/// Bytes of them: an entity is up to nine for one sign of a label.
+const BYTES_MAX: usize = 48_000;
 
 /// What a diagram shows.
 ///
@@ -122,9 +124,11 @@ impl Recording {
 /// Nothing after the last message that there is room for, but a note that there was more.
 fn cut(mut steps: Vec<Timed>, arrows_max: usize) -> Vec<Timed> {
     let (mut arrows, mut length) = (0, 0);
+    let mut text = String::new();
     for timed in &steps {
         arrows += usize::from(matches!(timed.step, Step::Arrow(..)));
-        if arrows > arrows_max || length >= STEPS_MAX {
+        write_step(&mut text, &timed.step, false);
+        if arrows > arrows_max || length >= STEPS_MAX || text.len() > BYTES_MAX {
             break;
         }
         length += 1;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tourbillon::export::MermaidOptions;
-use tourbillon::watch::{PollResult, Recording};
+use tourbillon::watch::{EventKind, PollResult, Recording};
 
 use super::scenes::{MS, Scene, anything, blocked, offloaded, stall};
 
@@ -399,4 +399,31 @@ fn a_recording_that_makes_no_sense_is_a_sound_diagram() {
         }
     }
     plain("empty", &Recording::new());
+}
+
+/// However many messages are asked for, and however their labels are written.
+#[test]
+fn a_diagram_is_never_longer_than_mermaid_reads() {
+    for sign in ["%", "\u{1f600}", "\u{d55c}", "end "] {
+        let mut scene = Scene::default();
+        for number in 1..=150 {
+            let at = u64::from(number) * MS;
+            scene.begin(at, 7, number, &sign.repeat(70));
+            // One that is like another is not drawn again.
+            let status = 200 + number as u16;
+            let kind = EventKind::RequestEnd {
+                request: number,
+                status,
+                bytes: 2,
+            };
+            scene.add(at + MS / 2, 7, kind);
+        }
+        let options = MermaidOptions {
+            messages_max: usize::MAX,
+            ..MermaidOptions::default()
+        };
+        let text = draw("long", &scene.done(), &options);
+        assert!(arrows(&text).len() > 40, "{} of 300", arrows(&text).len());
+        assert!(text.contains("Note over EL: and so on") || text.contains("more not shown"));
+    }
 }
