@@ -147,10 +147,17 @@ impl Dial {
         })
     }
 
-    /// The page as routes, to be mounted in a server of the program's own.
+    /// The page as routes, to be mounted in a server of the program's own, at
+    /// a path that ends in a slash.
     ///
     /// That server may run on the loop that is watched. Then the page stops
-    /// when that loop is stuck, and says so: a lesson, and no tool.
+    /// when that loop is stuck, and says so: a lesson, and no tool. It may
+    /// never hold the loop, whatever [`allow_gate`](Dial::allow_gate) says:
+    /// nobody could let it go any more.
+    ///
+    /// It answers those at this machine alone, whatever the server listens on,
+    /// unless another [`address`](Dial::address) was set. Behind a proxy at
+    /// this machine everybody is: there, do not mount it.
     ///
     /// # Examples
     ///
@@ -159,6 +166,7 @@ impl Dial {
     /// # use tourbillon::{Runtime, dial::Dial, web::Router};
     /// let rt = Runtime::builder().watch(true).build()?;
     /// let page = Dial::new(rt.watcher().expect("it is watched")).router();
+    /// // At /dial/
     /// let app = Router::new().get("/", async |_| "Hello!").nest("/dial", page);
     /// # drop(app);
     /// # Ok(())
@@ -166,6 +174,7 @@ impl Dial {
     /// ```
     pub fn router(mut self) -> Router {
         self.setting.is_same_loop = true;
+        self.setting.allows_gate = false;
         routes(
             Rc::new(Show::new(self.watcher, self.setting)),
             &self.address,
@@ -243,6 +252,8 @@ impl Drop for OpenDial {
             // A panic of its was written by the panic hook.
             let _ = thread.join();
         }
+        // Somebody may have asked for it meanwhile, and nobody can from here on.
+        self.watcher.go();
     }
 }
 

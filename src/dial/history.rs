@@ -6,12 +6,17 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::export::short_function;
-use crate::watch::{Board, Event, EventKind, NameId};
+use crate::watch::{Board, Event, EventKind, NameId, cut};
 
 /// What the page draws of each.
 const SLICES_MAX: usize = 400;
 const TURNS_MAX: usize = 12;
 const REQUESTS_MAX: usize = 60;
+/// Bytes of a name: as many as a label has. A frame repeats it hundreds of times.
+const NAME_BYTES_MAX: usize = 48;
+/// Jobs that are remembered until they have run: the end of some is never read, if the loop is
+/// faster than the page.
+const JOBS_MAX: u32 = 4_096;
 /// Of how many turns the slowest hundredth is told.
 const TOOK_MAX: usize = 1_000;
 /// How far back the ring reaches is known to so many events.
@@ -44,6 +49,7 @@ pub(super) struct Turn {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Request {
     pub(super) number: u32,
+    pub(super) task: u32,
     pub(super) name: String,
     pub(super) began: u64,
     pub(super) ended: Option<u64>,
@@ -65,6 +71,8 @@ struct Called {
     name: NameId,
     /// The request it works on, or has just answered.
     label: Option<(NameId, Option<u64>)>,
+    /// The task that woke it last; 0 for one of no task's.
+    woken_by: Option<u32>,
 }
 
 #[derive(Default)]
@@ -119,7 +127,7 @@ impl History {
         }
     }
 
-    fn take(&mut self, board: &Board, event: Event) {
+    pub(super) fn take(&mut self, board: &Board, event: Event) {
         let Event { at, task, kind } = event;
         match kind {
             EventKind::Turn {
@@ -144,30 +152,37 @@ impl History {
                 push(&mut self.took, took, TOOK_MAX);
                 self.busy.push_back((at, took));
             }
-            EventKind::Park { took, .. } => self.slice(0, at, took, "park", 0, String::new()),
             EventKind::Poll { took, .. } => {
                 let name = self.name_of(board, task, at);
                 self.note_length(at, took, task, &name);
                 self.slice(0, at, took, "poll", task, name);
             }
             EventKind::Call { took, place, .. } => {
-                let name = board.names.get(place).to_owned();
+                let name = short_name(board, place);
                 self.note_length(at, took, 0, &name);
                 self.slice(0, at, took, "call", 0, name);
             }
-            EventKind::JobSubmit { job, name, .. } => {
-                self.jobs.insert(job, (task, name));
-            }
+            EventKind::JobSubmit { job, name, .. } => self.job_comes(job, task, name),
             EventKind::JobCancel { job } => drop(self.jobs.remove(&job)),
             EventKind::JobRun {
                 job, took, worker, ..
             } => {
                 let (task, name) = self.jobs.remove(&job).unwrap_or_default();
                 let name = short_function(board.names.get(name));
+                let name = cut(&name, NAME_BYTES_MAX).to_owned();
                 self.slice(worker, at, took, "job", task, name);
             }
             EventKind::Spawn { name, .. } => {
-                self.called.insert(task, Called { name, label: None });
+                let called = Called {
+                    name,
+                    ..Called::default()
+                };
+                self.called.insert(task, called);
+            }
+            EventKind::Wake { by, .. } => {
+                if let Some(called) = self.called.get_mut(&task) {
+                    called.woken_by = Some(by);
+                }
             }
             EventKind::RequestBegin { request, name, .. } => {
                 self.request_begins(board, at, task, request, name);
@@ -180,11 +195,20 @@ impl History {
         }
     }
 
+    fn job_comes(&mut self, job: u32, task: u32, name: NameId) {
+        self.jobs.insert(job, (task, name));
+        if self.jobs.len() > 2 * JOBS_MAX as usize {
+            let is_new = |known: u32| job.wrapping_sub(known) < JOBS_MAX;
+            self.jobs.retain(|&known, _| is_new(known));
+        }
+    }
+
     fn request_begins(&mut self, board: &Board, at: u64, task: u32, number: u32, name: NameId) {
         self.called.entry(task).or_default().label = Some((name, None));
         let request = Request {
             number,
-            name: board.names.get(name).to_owned(),
+            task,
+            name: short_name(board, name),
             began: at,
             ended: None,
             status: 0,
@@ -222,7 +246,17 @@ impl History {
             .label
             .filter(|(_, ended)| ended.is_none_or(|ended| ended >= at));
         let name = label.map_or(called.name, |(label, _)| label);
-        board.names.get(name).to_owned()
+        short_name(board, name)
+    }
+
+    #[cfg(test)]
+    pub(super) fn jobs_known(&self) -> usize {
+        self.jobs.len()
+    }
+
+    /// Who last woke a task; 0 is nobody's task. Full level.
+    pub(super) fn woken_by(&self, task: u32) -> Option<u32> {
+        self.called.get(&task)?.woken_by
     }
 
     fn slice(
@@ -293,6 +327,10 @@ impl History {
     pub(super) fn reaches_back_to(&self) -> u64 {
         self.signposts.front().map_or(0, |post| post.1)
     }
+}
+
+fn short_name(board: &Board, name: NameId) -> String {
+    cut(board.names.get(name), NAME_BYTES_MAX).to_owned()
 }
 
 fn push<T>(list: &mut VecDeque<T>, one: T, max: usize) {

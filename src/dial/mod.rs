@@ -14,9 +14,13 @@
 mod dial;
 mod routes;
 mod guard;
+mod hold;
 mod frame;
 mod tables;
 mod history;
 
 pub(crate) use dial::open_and_say;
 pub use dial::{Dial, OpenDial};
+
+#[cfg(test)]
+mod tests;

@@ -114,13 +114,14 @@ fn address(text: &str) -> Result<Option<SocketAddr>, &'static str> {
     address.map(Some)
 }
 
-/// `250ms` or `2s`.
-fn span(text: &str) -> Option<Duration> {
+/// A stretch of time as people write it here: `250ms` or `2s`.
+pub(crate) fn span(text: &str) -> Option<Duration> {
     let (digits, unit) = match text.strip_suffix("ms") {
         Some(digits) => (digits, 1),
         None => (text.strip_suffix('s')?, 1000),
     };
-    let number: u64 = digits.parse().ok()?;
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number: u64 = digits.parse().ok().filter(|_| is_number)?;
     Some(Duration::from_millis(number.checked_mul(unit)?))
 }
 
@@ -138,7 +139,7 @@ mod tests {
     fn times_are_numbers_with_a_unit() {
         assert_eq!(span("50ms"), Some(Duration::from_millis(50)));
         assert_eq!(span("2s"), Some(Duration::from_secs(2)));
-        for wrong in ["", "s", "50", "5m", "-1s", "18446744073709551615s"] {
+        for wrong in ["", "s", "50", "5m", "-1s", "+1s", "18446744073709551615s"] {
             assert_eq!(span(wrong), None, "{wrong}");
         }
     }

@@ -58,6 +58,7 @@ pub use call::{Timer, call_at, call_later, call_soon, stop};
 pub use current::EnterGuard;
 pub(crate) use current::{current, enter, try_current};
 pub use dump::{Dump, TaskDump};
+pub(crate) use environment::span;
 pub use fd_watch::{FdWatch, watch_fd};
 pub use handle::{Closed, Handle};
 pub use interval::{Interval, MissedTicks, interval, interval_at};

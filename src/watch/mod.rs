@@ -36,6 +36,7 @@ pub(crate) use board::{Board, Extent};
 pub use event::{EndReason, Event, EventKind, GateKind, IoKind, NameId, PollResult};
 pub(crate) use facts::{Completed, Handed};
 pub(crate) use fds::FdSeen;
+pub(crate) use names::cut;
 pub(crate) use pulse::{Phase, Runs};
 pub use recording::{Level, Recording};
 pub(crate) use slots::{SlotState, TaskSeen};

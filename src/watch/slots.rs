@@ -155,8 +155,13 @@ impl Slots {
 
     /// All tasks that live, by slot.
     pub(crate) fn all(&self) -> Vec<TaskSeen> {
+        self.each().collect()
+    }
+
+    /// The same one by one, for whoever needs a few of many.
+    pub(crate) fn each(&self) -> impl Iterator<Item = TaskSeen> {
         let slots = self.0.all();
-        slots.filter_map(|(at, slot)| slot.look(at)).collect()
+        slots.filter_map(|(at, slot)| slot.look(at))
     }
 }
 

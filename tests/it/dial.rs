@@ -16,6 +16,8 @@ use tourbillon::{Handle, Runtime, Watchdog, call_later, spawn_named};
 use crate::dial_page::{in_browser, picture};
 use crate::support::DEADLINE;
 
+mod asked;
+
 /// A loop on a thread of its own, watched by all there is.
 struct Watched {
     dial: OpenDial,
@@ -217,9 +219,6 @@ fn a_frame_says_where_the_loop_is() {
         (&tasks[1][1], &tasks[1][6]),
         (&"ready".into(), &"behind".into())
     );
-    // The task was spawned by this file, so its line is marked in the source.
-    assert_eq!(stuck["source"]["file"], file!());
-    assert!(stuck["source"]["line"].as_u64() > Some(0));
     watched.release();
     let free = watched
         .frame_where(|frame| frame["state"] == "asleep" && frame["stalls"][0]["over"] == true);
@@ -242,6 +241,33 @@ fn strangers_are_refused() {
     let bare = "POST /gate?do=pause HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n";
     assert_eq!(watched.ask(bare).status, 403);
     assert_eq!(watched.frame()["gate"]["paused"], false);
+    // Nor are other forms of the same names, and nobody is without a name.
+    for head in [
+        "GET http://evil.example/healthz HTTP/1.1\r\nhost: localhost\r\n",
+        "GET http://localhost@evil.example/healthz HTTP/1.1\r\nhost: localhost\r\n",
+        "GET /healthz HTTP/1.0\r\n",
+        "GET /healthz HTTP/1.1\r\nhost: localhost\r\nhost: evil.example\r\n",
+        "GET /healthz HTTP/1.1\r\nhost:\r\n",
+    ] {
+        assert_eq!(watched.ask(head).status, 400, "{head}");
+    }
+    let ours = "GET http://localhost/healthz HTTP/1.1\r\nhost: localhost\r\n";
+    assert_eq!(watched.ask(ours).status, 200);
+    assert_eq!(
+        watched
+            .ask("GET /healthz HTTP/1.0\r\nhost: localhost.\r\n")
+            .status,
+        200
+    );
+    // A page of another site's that has a picture drawn here.
+    let picture = "GET /trace.json HTTP/1.1\r\nhost: localhost\r\nsec-fetch-site: cross-site\r\n";
+    assert_eq!(watched.ask(picture).status, 403);
+    assert_eq!(
+        watched
+            .ask(&format!("{picture}sec-fetch-mode: navigate\r\n"))
+            .status,
+        200
+    );
     let closed = Watched::begin(false);
     assert_eq!(closed.post("/gate?do=pause"), 403);
     assert_eq!(closed.frame()["gate"]["allowed"], false);
@@ -254,6 +280,8 @@ fn the_gate_is_asked_over_http() {
     assert_eq!(watched.post("/gate?do=pause"), 204);
     let paused = watched.frame_where(|frame| frame["state"] == "paused");
     let turn = paused["turn"].as_u64().unwrap();
+    // What is studied is shown: the source with the line of what runs next.
+    assert_eq!(paused["source"]["file"], file!());
     assert_eq!(watched.post("/gate?do=step"), 204);
     watched.frame_where(|frame| frame["turn"] == turn + 1 && frame["phase"] == "gate");
     assert_eq!(watched.post("/gate?do=slow&ms=1"), 204);
@@ -281,22 +309,25 @@ fn a_dial_that_is_closed_lets_the_loop_go() {
     closes.join().unwrap();
 }
 
+/// A page that looks: the head of its stream, and the rest.
+fn look(watched: &Watched) -> (String, BufReader<TcpStream>) {
+    let stream = TcpStream::connect(watched.dial.local_addr()).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    let mut writes = stream.try_clone().unwrap();
+    write!(writes, "GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    let mut reader = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        reader.read_line(&mut head).unwrap();
+    }
+    (head, reader)
+}
+
 #[test]
 fn frames_come_while_the_loop_is_stuck_and_a_fifth_page_is_refused() {
     let watched = Watched::begin(false);
     watched.block();
-    let open = || {
-        let stream = TcpStream::connect(watched.dial.local_addr()).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        let mut writes = stream.try_clone().unwrap();
-        write!(writes, "GET /events HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
-        let mut reader = BufReader::new(stream);
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            reader.read_line(&mut head).unwrap();
-        }
-        (head, reader)
-    };
+    let open = || look(&watched);
     let mut pages: Vec<_> = (0..4).map(|_| open()).collect();
     for (head, reader) in &mut pages {
         assert!(head.contains("text/event-stream"), "{head}");
