@@ -14,6 +14,7 @@ mod frames;
 mod mock;
 mod offline;
 mod states;
+mod tools;
 
 use mock::{Mock, PAGE};
 
@@ -100,6 +101,37 @@ fn the_file_is_small_and_asks_nobody_else() {
     let known = ["http://www.w3.org/2000/svg", "https://ui.perfetto.dev"];
     let known: usize = known.iter().map(|url| PAGE.matches(url).count()).sum();
     assert_eq!(addresses.len(), known, "an address that nobody knows");
+}
+
+/// Each word has its Korean, with the same places to fill in.
+#[test]
+fn the_table_of_words_is_whole() {
+    let (_, table) = PAGE.split_once("T=Object.fromEntries(`").unwrap();
+    let (table, _) = table.split_once('`').unwrap();
+    assert_eq!(wordless(table), Vec::<&str>::new());
+    assert_eq!(wordless("a|one {0}"), ["a|one {0}"]);
+    assert_eq!(
+        wordless("a|one {0}|\u{d558}\u{b098}"),
+        ["a|one {0}|\u{d558}\u{b098}"]
+    );
+    assert_eq!(wordless("a|x|y\na|x|y"), ["a|x|y"]);
+}
+
+fn wordless(table: &str) -> Vec<&str> {
+    let mut keys = std::collections::BTreeSet::new();
+    let mut is_good = |row: &str| {
+        let parts: Vec<&str> = row.split('|').collect();
+        let [key, english, korean] = parts[..] else {
+            return false;
+        };
+        let places = |text: &str| {
+            let mut places: Vec<String> = (0..9).map(|n| format!("{{{n}}}")).collect();
+            places.retain(|place| text.contains(place));
+            places
+        };
+        keys.insert(key.to_owned()) && places(english) == places(korean) && !korean.is_empty()
+    };
+    table.lines().filter(|row| !is_good(row)).collect()
 }
 
 #[test]

@@ -35,12 +35,23 @@ pub(super) fn running() -> Value {
         "pool": {"queued": 0, "done": 40, "max": 4},
         "turns": turns, "slices": slices,
         "requests": [
-            [32, "GET /ping", NOW - 2200.0, NOW - 1900.0, 200],
-            [33, "GET /good-practice", NOW - 620.0, null, 0],
+            [32, "GET /ping", NOW - 2200.0, NOW - 1900.0, 200, 91],
+            [33, "GET /good-practice", NOW - 620.0, null, 0, 90],
         ],
         "gate": {"allowed": true, "paused": false, "slow_ms": 0, "paused_ms": 0},
         "same_loop": false, "source": null,
     })
+}
+
+/// A loop with more of everything than a frame shows.
+pub(super) fn crowded() -> Value {
+    let mut frame = running();
+    frame["tasks_more"] = json!(501);
+    frame["kernel"]["fds"] = json!(75);
+    frame["pool"] = json!({"queued": 0, "done": 40, "max": 100, "busy": 77, "more": 36});
+    frame["queues"]["ready_more"] = json!(350);
+    frame["stalls_all"] = json!(1_234);
+    frame
 }
 
 fn tasks() -> Value {
@@ -99,7 +110,9 @@ fn tasks() -> Value {
             0.06,
             "GET /good-practice",
             spawned,
-            620
+            620,
+            12,
+            7
         ],
         [
             91,

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tourbillon::server::{Request, Response, Status};
+use tourbillon::server::{IntoResponse, Request, Response, Status};
 use tourbillon::sleep;
 use tourbillon::web::{Event, Router, Sse};
 
@@ -26,6 +26,8 @@ struct State {
     frame: Option<Value>,
     sent: u64,
     streams: i64,
+    /// Streams are answered 503.
+    refuses: bool,
     posts: Vec<String>,
     recording: String,
 }
@@ -39,6 +41,7 @@ impl Mock {
             frame: Some(frame),
             sent: 0,
             streams: 0,
+            refuses: false,
             posts: Vec::new(),
             recording: String::new(),
         };
@@ -60,6 +63,10 @@ impl Mock {
         self.state.lock().unwrap().frame = None;
     }
 
+    pub(super) fn refuse(&self, refuses: bool) {
+        self.state.lock().unwrap().refuses = refuses;
+    }
+
     pub(super) fn keep(&self, recording: &str) {
         self.state.lock().unwrap().recording = recording.to_owned();
     }
@@ -76,12 +83,16 @@ impl Mock {
 }
 
 fn router(shared: &Shared) -> Router {
-    let (frames, posts, recordings) = (shared.clone(), shared.clone(), shared.clone());
+    let (frames, recordings) = (shared.clone(), shared.clone());
+    let (gate, freeze) = (shared.clone(), shared.clone());
     Router::new()
         .get("/", async |_| page())
         .get("/events", async move |request: Request| {
             let frames = frames.clone();
-            Sse::new(&request, async move |mut events| {
+            if frames.lock().unwrap().refuses {
+                return Status::SERVICE_UNAVAILABLE.into_response();
+            }
+            let stream = Sse::new(&request, async move |mut events| {
                 let _open = Open::new(&frames);
                 loop {
                     if let Some(frame) = next(&frames) {
@@ -89,25 +100,35 @@ fn router(shared: &Shared) -> Router {
                     }
                     sleep(Duration::from_millis(50)).await;
                 }
-            })
+            });
+            stream.into_response()
         })
         .get(
             "/mermaid",
             async |_| "sequenceDiagram\n  C->>EL: request 1\n",
         )
-        .get("/dump", async |_| "tourbillon dump\n#7 ticker\n")
+        .get("/dump", async |request: Request| {
+            format!("dump of {}\n", request.query().unwrap_or("all"))
+        })
         .get("/trace.json", async |_| "{\"traceEvents\":[]}")
         .get("/recording", async move |_| {
             let text = recordings.lock().unwrap().recording.clone();
             Response::typed("application/json", text.into_bytes())
         })
-        .post("/gate", async move |request: Request| {
-            let mark = request.headers().get("x-tourbillon").is_none();
-            let query = request.query().unwrap_or_default();
-            let post = format!("{}gate?{query}", if mark { "!" } else { "" });
-            posts.lock().unwrap().posts.push(post);
-            Status::NO_CONTENT
+        .post("/gate", async move |request| note(&gate, "gate", &request))
+        .post("/freeze", async move |request| {
+            note(&freeze, "freeze", &request)
         })
+}
+
+fn note(state: &Shared, path: &str, request: &Request) -> Status {
+    let mark = request.headers().get("x-tourbillon").is_none();
+    let query = request
+        .query()
+        .map_or_else(String::new, |query| format!("?{query}"));
+    let post = format!("{}{path}{query}", if mark { "!" } else { "" });
+    state.lock().unwrap().posts.push(post);
+    Status::NO_CONTENT
 }
 
 fn page() -> Response {

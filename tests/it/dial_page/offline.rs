@@ -173,7 +173,9 @@ fn what_is_no_recording_is_said_to_be_none() {
     in_browser(|browser| {
         let folder = Folder::new();
         let path = folder.path("page.html");
-        for text in ["{", "{}", "[1,2]", "null", "\"text\""] {
+        let later = recording().replace("\"tourbillon\":1", "\"tourbillon\":2");
+        assert_ne!(later, recording());
+        for text in ["{", "{}", "[1,2]", "null", "\"text\"", &later] {
             let empty = "<script type=\"application/json\" id=\"recording\">";
             assert_eq!(PAGE.matches(empty).count(), 1);
             fs::write(&path, PAGE.replace(empty, &format!("{empty}{text}"))).unwrap();

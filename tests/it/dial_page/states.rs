@@ -182,6 +182,16 @@ fn a_hidden_page_hangs_up_and_calls_again() {
             thread::sleep(Duration::from_millis(5));
         }
         browser.eval("hide(false)");
+        // Whoever holds the loop stays: else the dial would let it go.
+        mock.show(frames::paused());
+        wait_for_state(browser, "paused");
+        browser.eval("hide(true)");
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_millis(500) {
+            assert_eq!(mock.streams(), 1, "it hung up");
+            thread::sleep(Duration::from_millis(5));
+        }
+        browser.eval("hide(false)");
         mock.show(frames::freed());
         browser.wait_until("document.getElementById('f-turn').textContent === '48,401'");
         assert_eq!(mock.streams(), 1);
@@ -199,6 +209,8 @@ fn one_task_is_told_from_its_birth() {
         let facts = text_of(browser, "d-kv");
         assert!(facts.contains("src/server/accept.rs:88"), "{facts}");
         assert!(facts.contains("job 41 on worker-2"), "{facts}");
+        assert!(facts.contains("parent#12 conn 12"), "{facts}");
+        assert!(facts.contains("woken by#7 ticker"), "{facts}");
         browser.wait_until("document.querySelectorAll('#d-lane .c-job').length === 1");
         assert_contrast(browser);
         browser.screenshot(&picture("task-light"));
