@@ -3,15 +3,18 @@
 //! A client that waits for an answer before it sends the next request is blocked along with the
 //! server, and so measures almost nothing of the harm. This one counts from the scheduled time.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::Fault;
 use super::facts::{HeavyFact, LightFact, Plan, Run};
-use super::server::{PING, STUCK};
+use super::feed::{Feed, Lane};
+use super::heavy::{self, Heavy};
+use super::server::{BAD, PING, STUCK};
 use super::tape::Tape;
 use tourbillon::Watcher;
 
@@ -21,14 +24,17 @@ const HEAD_START: Duration = Duration::from_millis(150);
 const STACK: usize = 128 << 10;
 /// Many times what the slowest answer should take.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Longer than the watchdog bears.
+const REHEARSAL_MS: f64 = 150.0;
 
-#[derive(Clone, Copy)]
-pub(super) struct Client<'w> {
+pub(super) struct Client {
     /// Looks at the server's loop.
-    pub(super) watcher: &'w Watcher,
+    pub(super) watcher: Watcher,
     pub(super) address: SocketAddr,
     /// The server's clock starts here too.
     pub(super) origin: Instant,
+    /// Who is told of every request, if anybody is.
+    pub(super) feed: Option<Arc<Feed>>,
 }
 
 /// What a server said, and when the last of it had come.
@@ -37,9 +43,9 @@ struct Answer {
     at: Instant,
 }
 
-impl Client<'_> {
+impl Client {
     /// Carries out the plan once, with the heavy requests to `path`.
-    pub(super) fn run(self, plan: &Plan, path: &'static str) -> Result<(Run, Tape), Fault> {
+    pub(super) fn run(&self, plan: &Plan, path: &'static str) -> Result<(Run, Tape), Fault> {
         let patience =
             PATIENCE + Duration::from_secs_f64(plan.heavy_ms * plan.heavy as f64 / 250.0);
         // The first request of a program pays for what the later ones find ready.
@@ -47,26 +53,22 @@ impl Client<'_> {
         get(self.address, STUCK, patience)?;
 
         let start = Instant::now() + HEAD_START;
-        let address = self.address;
-        let send = |what: String, path, at: f64| {
+        if let Some(feed) = &self.feed {
+            feed.begins(path == BAD, plan, start, self.watcher.stalls());
+        }
+        let send = |lane, path, at: f64| {
             let when = start + Duration::from_secs_f64(at / 1000.0);
-            thread::Builder::new().stack_size(STACK).spawn(move || {
-                thread::sleep(when.saturating_duration_since(Instant::now()));
-                get(address, path, patience).map_err(|fault| format!("{what}: {fault}").into())
-            })
+            self.send(lane, path, when, patience)
         };
         let heavy: Vec<_> = (1..=plan.heavy)
-            .map(|number| send(format!("heavy request {number}"), path, plan.heavy_at))
+            .map(|number| send(Lane::Heavy(number), path, plan.heavy_at))
             .collect::<Result<_, _>>()?;
         let light: Vec<_> = (1..=plan.light)
-            .map(|number| {
-                let at = plan.light_at(number);
-                send(format!("light request {number}"), PING, at)
-            })
+            .map(|number| send(Lane::Light(number), PING, plan.light_at(number)))
             .collect::<Result<_, _>>()?;
         let light = light.into_iter().map(join).collect::<Result<Vec<_>, _>>()?;
         let heavy = heavy.into_iter().map(join).collect::<Result<Vec<_>, _>>()?;
-        let mut tape = Tape::cut(self.watcher, start, path);
+        let mut tape = Tape::cut(&self.watcher, start, path);
         let stuck: f64 = get(self.address, STUCK, patience)?.value("stuck")?;
 
         let since = SinceStart {
@@ -86,7 +88,46 @@ impl Client<'_> {
             stuck: stuck / 1000.0,
         };
         tape.add_sent(&run, plan, PING);
+        if let Some(feed) = &self.feed {
+            feed.measured(&run, tape.culprit());
+        }
         Ok((run, tape))
+    }
+
+    /// Blocks the loop once, for less long, until the watchdog has said by whom. It reads the
+    /// program's debug information then, which takes up to a second: in the first run, the loop
+    /// would be free again before there is a name.
+    pub(super) fn rehearse(&self) -> Result<(), Fault> {
+        let start = Instant::now();
+        heavy::instead(Heavy::Sleep { ms: REHEARSAL_MS }, || {
+            get(self.address, BAD, PATIENCE)
+        })?;
+        Tape::cut(&self.watcher, start, BAD);
+        Ok(())
+    }
+
+    /// Has a thread send one request when it is due, and wait for the answer.
+    fn send(
+        &self,
+        lane: Lane,
+        path: &'static str,
+        when: Instant,
+        patience: Duration,
+    ) -> io::Result<JoinHandle<Result<Answer, Fault>>> {
+        let address = self.address;
+        let feed = self.feed.clone();
+        thread::Builder::new().stack_size(STACK).spawn(move || {
+            thread::sleep(when.saturating_duration_since(Instant::now()));
+            if let Some(feed) = &feed {
+                feed.sent(lane);
+            }
+            let answer = get(address, path, patience);
+            let answer = answer.map_err(|fault| format!("{lane}: {fault}"))?;
+            if let Some(feed) = &feed {
+                feed.answered(lane, answer.at);
+            }
+            Ok(answer)
+        })
     }
 }
 

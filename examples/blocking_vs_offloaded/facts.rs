@@ -68,6 +68,7 @@ pub(super) struct Facts {
 }
 
 /// What the watchdog said of the longest stall.
+#[derive(Clone)]
 pub(super) struct Culprit {
     pub(super) function: String,
     /// `file:line`

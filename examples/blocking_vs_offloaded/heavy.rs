@@ -2,7 +2,8 @@
 
 use std::hint::black_box;
 use std::io::{self, PipeReader, Read, Write};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
@@ -35,7 +36,7 @@ pub(super) struct Done {
 /// meanwhile, whether it computes, sleeps, or waits for somebody.
 #[inline(never)]
 pub(super) fn heavy_sync_operation() -> Done {
-    let work = *WORK.lock().unwrap_or_else(PoisonError::into_inner);
+    let work = *lock();
     let began = Instant::now();
     let mut digest = 0x243F_6A88_85A3_08D3;
     match work {
@@ -62,7 +63,19 @@ pub(super) fn heavy_sync_operation() -> Done {
 
 /// Says what there is to do.
 pub(super) fn prepare(work: Heavy) {
-    *WORK.lock().unwrap_or_else(PoisonError::into_inner) = work;
+    *lock() = work;
+}
+
+/// Has other work done while `run` runs.
+pub(super) fn instead<T>(work: Heavy, run: impl FnOnce() -> T) -> T {
+    let usual = mem::replace(&mut *lock(), work);
+    let result = run();
+    prepare(usual);
+    result
+}
+
+fn lock() -> MutexGuard<'static, Heavy> {
+    WORK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// As many rounds as take `ms` on this machine while nothing else wants the processor.

@@ -28,7 +28,7 @@ pub(super) fn object(facts: &Facts, verdict: &Verdict, folder: Option<&Path>) ->
     braced(&members) + "\n"
 }
 
-fn culprit(culprit: &Culprit) -> String {
+pub(super) fn culprit(culprit: &Culprit) -> String {
     braced(&[
         ("function", string(&culprit.function)),
         ("place", string(&culprit.place)),
@@ -68,7 +68,7 @@ fn run(run: &Run) -> String {
     ])
 }
 
-fn braced(members: &[(&str, String)]) -> String {
+pub(super) fn braced(members: &[(&str, String)]) -> String {
     let members = members.iter();
     let members: Vec<String> = members
         .map(|(name, value)| format!("{}:{value}", string(name)))
@@ -77,7 +77,7 @@ fn braced(members: &[(&str, String)]) -> String {
 }
 
 /// To the microsecond. JSON has no word for what is not finite.
-fn number(number: f64) -> String {
+pub(super) fn number(number: f64) -> String {
     if number.is_finite() {
         format!("{number:.3}")
     } else {
@@ -85,7 +85,7 @@ fn number(number: f64) -> String {
     }
 }
 
-fn string(text: &str) -> String {
+pub(super) fn string(text: &str) -> String {
     let mut quoted = String::from("\"");
     for letter in text.chars() {
         match letter {

@@ -7,11 +7,13 @@
 //!
 //! ```text
 //!   this thread                                 other threads
-//!   server.rs   the server under test   ◀────   client.rs   a plan, kept to the clock
-//!      │                                            │
+//!   server.rs   the server under test   ◀────   client.rs   a plan, kept to the clock: twice, by
+//!      │                                            │       runs.rs
 //!      └─ heavy.rs  the work                        ├─ facts.rs ─▶ verdict.rs
 //!                                                   │              lanes.rs table.rs json.rs
 //!   recorder and watchdog of the runtime ───────▶   └─ tape.rs  ─▶ files.rs
+//!
+//!   with --watch: session.rs has the client run again, and feed.rs has page.rs know of it
 //! ```
 
 mod options;
@@ -19,6 +21,7 @@ mod heavy;
 mod server;
 mod client;
 mod tape;
+mod runs;
 mod files;
 mod facts;
 mod verdict;
@@ -27,21 +30,26 @@ mod lanes;
 mod table;
 mod json;
 mod terminal;
+mod session;
+mod feed;
+mod frame;
+mod page;
 
 use std::error::Error;
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use client::Client;
-use facts::{Facts, How, Plan};
+use facts::{How, Plan};
+use feed::Feed;
 use heavy::Heavy;
 use look::Look;
 use options::{Asked, Options};
-use tape::Tape;
+use runs::Both;
 use terminal::Progress;
-use tourbillon::dial::OpenDial;
-use tourbillon::{Runtime, Watcher};
 use verdict::Verdict;
 
 /// What crosses threads when something goes wrong.
@@ -58,7 +66,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match run(&options) {
+    match run(options) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(fault) => {
@@ -69,7 +77,7 @@ fn main() -> ExitCode {
 }
 
 /// Runs all of it, and returns whether it showed what it is there to show.
-fn run(options: &Options) -> Result<bool, Fault> {
+fn run(options: Options) -> Result<bool, Fault> {
     let look = Look {
         width: terminal::width(),
         ascii: options.ascii,
@@ -80,91 +88,69 @@ fn run(options: &Options) -> Result<bool, Fault> {
     if !options.json {
         print(&table::header(&plan, &look))?;
     }
-    let rt = server::runtime()?;
+    let feed = options.watch.then(|| Arc::new(Feed::new()));
+    let rt = server::runtime(feed.clone())?;
     let watcher = rt.watcher().ok_or("the runtime is not watched")?;
-    let page = options.watch.then(|| server::page(watcher.clone()));
-    let page = page.transpose()?;
-    if let Some(page) = &page {
-        say_where(page);
-    }
-    let both = run_both(rt, &watcher, plan)?;
-    let verdict = report(options, &look, &both)?;
-    if let Some(page) = page {
-        stay(&page);
-    }
-    Ok(verdict.ok)
-}
-
-/// What came of both runs.
-struct Both {
-    facts: Facts,
-    a: Tape,
-    b: Tape,
-}
-
-fn run_both(rt: Runtime, watcher: &Watcher, plan: Plan) -> Result<Both, Fault> {
     let progress = Progress::new();
     if plan.how == How::Cpu {
         progress.say("calibrating the heavy work");
     }
     heavy::prepare(work(&plan));
+    progress.clear();
 
     let origin = Instant::now();
-    let watcher = watcher.clone();
-    let both = move |address| {
-        let watcher = &watcher;
+    let demo = Demo {
+        options,
+        look,
+        plan,
+    };
+    server::serve_while(rt, origin, move |address| {
         let client = Client {
             watcher,
             address,
             origin,
+            feed,
         };
-        progress.say("A: the heavy work runs on the loop");
-        let a = client.run(&plan, server::BAD).map_err(in_run("A"))?;
-        progress.say("B: the heavy work runs on a worker");
-        let b = client.run(&plan, server::GOOD).map_err(in_run("B"))?;
-        Ok((a, b))
-    };
-    let runs = server::serve_while(rt, origin, both);
-    progress.clear();
-    let ((a, tape_a), (b, mut tape_b)) = runs?;
-    tape_b.add_marks_of(&tape_a);
-    let culprit = tape_a.culprit();
-    let facts = Facts {
-        plan,
-        a,
-        b,
-        culprit,
-    };
-    Ok(Both {
-        facts,
-        a: tape_a,
-        b: tape_b,
+        if let Some(feed) = &client.feed {
+            return session::hold(&demo, &client, feed, progress);
+        }
+        let both = runs::run(&client, plan, progress)?;
+        let (verdict, _) = demo.report(&both)?;
+        Ok(verdict.ok)
     })
 }
 
-/// Prints what came of it, and writes the files.
-fn report(options: &Options, look: &Look, both: &Both) -> Result<Verdict, Fault> {
-    let facts = &both.facts;
-    let verdict = verdict::judge(facts);
-    let files = files::write(&options.out, &facts.plan, &both.a, &both.b)?;
-    let folder = files.as_deref();
-    if options.json {
-        print(&json::object(facts, &verdict, folder))?;
-        if !verdict.ok {
-            eprintln!("error: {}", verdict.sentences.join(" "));
+/// What is to be shown, and how.
+struct Demo {
+    options: Options,
+    look: Look,
+    plan: Plan,
+}
+
+impl Demo {
+    /// Prints what came of both runs, and writes the files: into which folder, it returns.
+    fn report(&self, both: &Both) -> Result<(Verdict, Option<PathBuf>), Fault> {
+        let (facts, look) = (&both.facts, &self.look);
+        let verdict = verdict::judge(facts);
+        let folder = files::write(&self.options.out, both)?;
+        if self.options.json {
+            print(&json::object(facts, &verdict, folder.as_deref()))?;
+            if !verdict.ok {
+                eprintln!("error: {}", verdict.sentences.join(" "));
+            }
+        } else {
+            let mut parts = vec![
+                lanes::timelines(facts, look),
+                table::latencies(facts, look),
+                table::verdict(&verdict, look),
+            ];
+            if let Some(folder) = &folder {
+                parts.push(table::files(&files::NAMES, &folder.to_string_lossy(), look));
+            }
+            print(&format!("\n{}", parts.join("\n")))?;
         }
-    } else {
-        let mut parts = vec![
-            lanes::timelines(facts, look),
-            table::latencies(facts, look),
-            table::verdict(&verdict, look),
-        ];
-        if let Some(folder) = folder {
-            parts.push(table::files(&files::NAMES, &folder.to_string_lossy(), look));
-        }
-        print(&format!("\n{}", parts.join("\n")))?;
+        Ok((verdict, folder))
     }
-    Ok(verdict)
 }
 
 fn work(plan: &Plan) -> Heavy {
@@ -175,33 +161,6 @@ fn work(plan: &Plan) -> Heavy {
         How::Lock => Heavy::Lock { ms },
         How::File => Heavy::File { ms },
     }
-}
-
-/// Says where the page is. Who sits at a terminal is given the time to open it.
-fn say_where(page: &OpenDial) {
-    eprintln!("watch it at {}", page.url());
-    if io::stdin().is_terminal() {
-        eprintln!("Enter begins the run.");
-        wait_for_enter();
-    }
-}
-
-/// Keeps the page until somebody has seen enough.
-fn stay(page: &OpenDial) {
-    eprintln!(
-        "the run can be seen at {} until Enter or Ctrl-C",
-        page.url()
-    );
-    wait_for_enter();
-}
-
-fn wait_for_enter() {
-    // Whatever comes, also the end of the input.
-    let _ = io::stdin().read_line(&mut String::new());
-}
-
-fn in_run(name: &str) -> impl FnOnce(Fault) -> Fault {
-    move |fault| format!("run {name}: {fault}").into()
 }
 
 /// Writes to stdout. A reader that has seen enough, such as `head`, is no error.

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
@@ -14,34 +15,40 @@ use tourbillon::{MissedTicks, Runtime, Watchdog, Watcher, interval, spawn_blocki
 
 use super::Fault;
 use super::facts::WORKERS;
+use super::feed::Feed;
 use super::heavy::{Done, heavy_sync_operation};
 
 pub(super) const PING: &str = "/ping";
 pub(super) const BAD: &str = "/bad-practice";
 pub(super) const GOOD: &str = "/good-practice";
 pub(super) const STUCK: &str = "/stuck";
+/// What a visitor of the page may ask: by its path it can be told from what the plan asks.
+pub(super) const YOURS: &str = "/yours";
 
 /// How often the loop is expected to come by. Its timers are exact to about as much.
 const BEAT: Duration = Duration::from_millis(2);
 
 /// The runtime that is under test: it is recorded, and a watchdog looks at it.
-pub(super) fn runtime() -> Result<Runtime, Fault> {
+pub(super) fn runtime(feed: Option<Arc<Feed>>) -> Result<Runtime, Fault> {
     // What it finds is told in the verdict, and not on standard error as well.
-    let watchdog = Watchdog::new().reports_per_minute(0);
+    let mut watchdog = Watchdog::new().reports_per_minute(0);
+    if let Some(feed) = feed {
+        watchdog = watchdog.on_stall(move |report| feed.stalled(report));
+    }
     let builder = Runtime::builder().watchdog(watchdog).record(Level::Lean);
     let builder = builder.blocking_workers_max(WORKERS).thread_name("worker");
     let rt = builder.build();
     rt.map_err(|error| format!("no event loop could be made: {error}").into())
 }
 
-/// The page that shows it.
-pub(super) fn page(watcher: Watcher) -> Result<OpenDial, Fault> {
+/// The page that shows its loop turn by turn.
+pub(super) fn dial(watcher: Watcher) -> Result<OpenDial, Fault> {
     let dial = Dial::new(watcher).source(
         "examples/blocking_vs_offloaded/server.rs",
         include_str!("server.rs"),
     );
     let open = dial.open();
-    open.map_err(|error| format!("the page could not be opened: {error}").into())
+    open.map_err(|error| format!("the dial could not be opened: {error}").into())
 }
 
 /// Serves on this thread, on a port of the kernel's choice, while `client` runs on another. Returns
@@ -94,6 +101,9 @@ fn routes(origin: Instant, longest: Rc<Cell<Duration>>) -> Router {
         .get(GOOD, async move |_| {
             let done = spawn_blocking(heavy_sync_operation).await;
             done.map(|done| clock.tell(&done))
+        })
+        .get(YOURS, async move |_| {
+            clock.report("handled", Instant::now())
         })
         .get(STUCK, async move |_| {
             format!("stuck {}\n", longest.take().as_micros())

@@ -3,6 +3,7 @@
 //! When a client sent a request, the loop cannot know. The client does, and its word is added to
 //! the recording afterwards, as marks: so the diagrams can tell how long each one waited.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use tourbillon::Watcher;
@@ -10,6 +11,7 @@ use tourbillon::export::MermaidOptions;
 use tourbillon::watch::{Event, EventKind, Frame, NameId, Recording, Stall};
 
 use super::facts::{Culprit, Plan, Run};
+use super::server::YOURS;
 
 /// The name that diagrams know these marks by.
 const SENT: &str = "client sent";
@@ -20,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// One run, as recorded.
 pub(super) struct Tape {
     /// All until the end of the run, also what was before it.
-    pub(super) recording: Recording,
+    recording: Recording,
     /// When the run began, in ns since the recording did.
     began: u64,
     path: &'static str,
@@ -40,9 +42,10 @@ impl Tape {
         let patience = Instant::now() + PATIENCE;
         let recording = loop {
             let recording = watcher.recording();
-            let mut stalls = recording.stalls.iter();
-            let is_told = recording.stalls.len() as u64 >= watcher.stalls()
-                && stalls.all(|stall| stall.took.is_some());
+            // All but the last few are forgotten one day, so they are not counted.
+            let last = recording.stalls.last();
+            let is_told = last.map_or(0, |stall| stall.id.into()) >= watcher.stalls()
+                && last.is_none_or(|stall| stall.took.is_some());
             if is_told || Instant::now() > patience {
                 break recording;
             }
@@ -97,24 +100,20 @@ impl Tape {
 
     /// The numbers of this run's requests for a path, in the order they were begun.
     fn requests(&self, path: &str) -> std::vec::IntoIter<u32> {
-        let title = format!("GET {path}");
-        let began = self.began;
-        let events = self.recording.events.iter();
-        let numbers = events.filter_map(|event| match event.kind {
-            EventKind::RequestBegin { request, name, .. }
-                if event.at >= began && self.recording.name(name) == title =>
-            {
-                Some(request)
-            }
+        let all = requests(&self.recording, path).filter(|event| event.at >= self.began);
+        let numbers = all.filter_map(|event| match event.kind {
+            EventKind::RequestBegin { request, .. } => Some(request),
             _ => None,
         });
         numbers.collect::<Vec<u32>>().into_iter()
     }
 
-    /// The run as a sequence diagram: of its heavy request, if it had one.
+    /// The run as a sequence diagram, without the visitor of the page: of its heavy request, if it
+    /// had one.
     pub(super) fn diagram(&self, plan: &Plan) -> String {
-        let mut run = self.recording.clone();
-        run.keep_last(Duration::from_nanos(run.end().saturating_sub(self.began)));
+        let mut run = self.since(self.began);
+        let visitor: HashSet<u32> = requests(&run, YOURS).map(|event| event.task).collect();
+        run.events.retain(|event| !visitor.contains(&event.task));
         let only = self.requests(self.path).next().filter(|_| plan.heavy == 1);
         run.mermaid(&MermaidOptions {
             request: only,
@@ -122,22 +121,55 @@ impl Tape {
         })
     }
 
+    /// All since the other run began, as trace viewers open it.
+    pub(super) fn trace_since(&self, other: &Tape) -> String {
+        self.since(other.began).chrome_json()
+    }
+
+    /// What was recorded since then, without the tasks that are of earlier runs only.
+    fn since(&self, began: u64) -> Recording {
+        let mut recording = self.recording.clone();
+        let span = recording.end().saturating_sub(began);
+        recording.keep_last(Duration::from_nanos(span));
+        let events = recording.events.iter();
+        let tasks: HashSet<u32> = events
+            .filter(|event| event.until() >= began)
+            .map(|event| event.task)
+            .collect();
+        recording.events.retain(|event| tasks.contains(&event.task));
+        recording
+    }
+
     /// Who held the loop the longest, as the watchdog saw it.
     pub(super) fn culprit(&self) -> Option<Culprit> {
         let stalls = self.recording.stalls.iter();
         let stalls = stalls.filter(|stall| stall.at >= self.began);
-        let stall = stalls.max_by_key(|stall| stall.took)?;
-        let frame: &Frame = stall.culprit()?;
-        let path = frame.function.trim_end_matches("::{closure}");
-        Some(Culprit {
-            function: path.rsplit("::").next().unwrap_or(path).to_owned(),
-            place: frame.place(),
-            task: stall.label.clone(),
-            verdict: stall.verdict.text(),
-            kind: stall.verdict.name(),
-            stuck_ms: took(stall),
-        })
+        culprit(stalls.max_by_key(|stall| stall.took)?)
     }
+}
+
+/// Where requests for a path begin.
+fn requests<'r>(recording: &'r Recording, path: &str) -> impl Iterator<Item = &'r Event> {
+    let title = format!("GET {path}");
+    let is_it = move |event: &&Event| match event.kind {
+        EventKind::RequestBegin { name, .. } => recording.name(name) == title,
+        _ => false,
+    };
+    recording.events.iter().filter(is_it)
+}
+
+/// Who it was that held the loop.
+pub(super) fn culprit(stall: &Stall) -> Option<Culprit> {
+    let frame: &Frame = stall.culprit()?;
+    let path = frame.function.trim_end_matches("::{closure}");
+    Some(Culprit {
+        function: path.rsplit("::").next().unwrap_or(path).to_owned(),
+        place: frame.place(),
+        task: stall.label.clone(),
+        verdict: stall.verdict.text(),
+        kind: stall.verdict.name(),
+        stuck_ms: took(stall),
+    })
 }
 
 fn took(stall: &Stall) -> f64 {

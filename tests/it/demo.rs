@@ -19,10 +19,12 @@ mod verdict;
 
 mod files;
 mod golden;
+mod pictured;
 mod watched;
 
 use crate::support::built;
 use facts::{Culprit, Facts, HeavyFact, How, LightFact, Run};
+use files::NAMES;
 use golden::{FULL, NARROW, WIDE};
 use look::Look;
 use options::{Asked, Options, Out};

@@ -55,7 +55,7 @@ const TP: &str = "TP as Thread Pool";
 const H: &str = "H as heavy_sync_operation";
 
 /// Where the watchdog can name functions.
-const NAMES: bool = cfg!(all(
+pub(super) const NAMES: bool = cfg!(all(
     target_os = "linux",
     target_env = "gnu",
     target_arch = "x86_64",
