@@ -22,7 +22,8 @@ usage: blocking_vs_offloaded [options]
   --how file     waits for a file: the loop is stuck just the same
   --heavy N      N heavy requests instead of one, at most 64; more than 4 fill
                  the pool, so that B grows a queue too
-  --watch        show the run in the browser too, until Enter or Ctrl-C
+  --watch        show both runs on a page in the browser too: they begin when it
+                 is open, and again at its button; Enter or Ctrl-C ends
   --out DIR      where trace.json, blocked.mmd and offloaded.mmd are written;
                  target/demo if this is not given
   --no-files     write none
