@@ -21,6 +21,9 @@ use super::tape;
 /// A poll that is seen to have lasted so long holds the loop.
 const HELD: Duration = Duration::from_millis(10);
 
+/// More than there is between two looks.
+const LOOKED: Duration = Duration::from_millis(80);
+
 /// How far the demo is.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Step {
@@ -316,11 +319,13 @@ impl Panel {
         self.held.iter_mut().for_each(|span| span.lasts = false);
         self.jobs.iter_mut().for_each(|span| span.lasts = false);
         for task in &dump.tasks {
-            let from = now - task.since.as_secs_f64() * 1000.0;
+            let since = now - task.since.as_secs_f64() * 1000.0;
             let is_held = task.state == TaskState::Running && task.since >= HELD;
-            let (list, worker) = match worker_of(&task.reason) {
-                Some(worker) => (&mut self.jobs, worker),
-                None if is_held => (&mut self.held, 0),
+            let (list, worker, from) = match worker_of(&task.reason) {
+                // The task has waited since before if its job was in the queue.
+                Some(worker) if task.since > LOOKED => (&mut self.jobs, worker, now),
+                Some(worker) => (&mut self.jobs, worker, since),
+                None if is_held => (&mut self.held, 0, since),
                 None => continue,
             };
             let who = (task.id.clone(), task.polls);
