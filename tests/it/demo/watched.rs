@@ -256,6 +256,9 @@ fn a_run_that_is_asked_for_leaves_nothing_of_the_one_before() {
         let events = trace["traceEvents"].as_array().unwrap();
         let named = |name: &str| events.iter().filter(|event| event["name"] == name).count();
         assert_eq!(named("client sent"), 42, "run {run}");
+        // The request and its polls, which are two at most.
+        let heavy = named("GET /bad-practice");
+        assert!((1..=3).contains(&heavy), "{heavy} in run {run}");
         let thread_names = events.iter().filter(|event| event["ph"] == "M").count();
         assert!(thread_names < 20, "{thread_names} in run {run}");
         for (name, route) in [("/blocked.mmd", "bad"), ("/offloaded.mmd", "good")] {
