@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tourbillon::{Builder, Runtime, Stage, StallReport, Watchdog, sleep};
+use tourbillon::{Builder, Runtime, Stage, StallReport, Watchdog, Watcher, sleep};
 
 use super::support::DEADLINE;
 
@@ -62,6 +62,21 @@ fn listening() -> (Watchdog, Arc<Mutex<Vec<StallReport>>>) {
         .reports_per_minute(0)
         .on_stall(move |report| its_reports.lock().unwrap().push(report.clone()));
     (watchdog, reports)
+}
+
+/// Sleeps on the loop's thread until the watchdog has counted so many stalls. On a machine that is
+/// busy it may look late, and then it blames nobody for that time.
+fn block(watcher: &Watcher, stalls: u64) {
+    block_until(|| watcher.stalls() >= stalls);
+}
+
+fn block_until(is_enough: impl Fn() -> bool) {
+    let began = Instant::now();
+    thread::sleep(LIMIT * 3);
+    while !is_enough() {
+        assert!(began.elapsed() < DEADLINE, "the watchdog has not seen it");
+        thread::sleep(LIMIT * 3);
+    }
 }
 
 /// Has a task named "guilty" do `work` on a loop, until it was reported for the `looks`th time;
