@@ -84,7 +84,7 @@ pub(super) fn frame(
     let capacity = board.ring.as_ref().map_or(0, |ring| ring.capacity());
     pair("capacity", &capacity.to_string());
     let current = found.current.as_ref();
-    pair("stall", &current.map_or_else(|| "null".to_owned(), stuck));
+    pair("stall", &stuck(current, now));
     pair("stalls", &stalls(&found));
     pair("stalls_all", &watcher.stalls().to_string());
     pair("queues", &tables.queues(board));
@@ -155,7 +155,11 @@ fn measures(
     (format!("{busy:.3}"), longest, p99)
 }
 
-fn stuck(report: &StallReport) -> String {
+/// What holds the loop: `ms` until now, and the rest as the watchdog last looked, after `of_ms`.
+fn stuck(report: Option<&StallReport>, now: u64) -> String {
+    let Some(report) = report else {
+        return "null".to_owned();
+    };
     let stall = &report.stall;
     let frames = stall.stack.iter().map(|frame| {
         let (function, file) = (quoted(&frame.function), quoted(&frame.file));
@@ -168,16 +172,17 @@ fn stuck(report: &StallReport) -> String {
     );
     format!(
         "{{\"id\":{},\"ms\":{},\"task\":{},\"name\":{},\"spawned\":{},\"poll\":{},\"kind\":{},\
-         \"verdict\":{},\"cpu_ms\":{cpu},\"where\":{},\"same\":[{},{}],\"hint\":{},\"how\":{},\
-         \"report\":{}}}",
+         \"verdict\":{},\"cpu_ms\":{cpu},\"of_ms\":{},\"where\":{},\"same\":[{},{}],\
+         \"hint\":{},\"how\":{},\"report\":{}}}",
         stall.id,
-        milliseconds(report.elapsed.as_nanos() as u64),
+        milliseconds(now.saturating_sub(stall.at)),
         stall.task,
         quoted(&stall.label),
         quoted(&stall.place),
         stall.poll,
         quoted(stall.verdict.name()),
         quoted(stall.verdict.text()),
+        milliseconds(report.elapsed.as_nanos() as u64),
         list(frames),
         stall.same.0,
         stall.same.1,

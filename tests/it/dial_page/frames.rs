@@ -184,7 +184,7 @@ pub(super) fn stuck() -> Value {
     frame["busy"] = json!(1.0);
     frame["stall"] = json!({
         "id": 2, "ms": 740, "task": 88, "name": "GET /bad-practice", "poll": 2, "kind": "cpu",
-        "spawned": "src/server/accept.rs:88", "verdict": "on CPU", "cpu_ms": 736,
+        "spawned": "src/server/accept.rs:88", "verdict": "on CPU", "cpu_ms": 736, "of_ms": 740,
         "where": [
             ["fibonacci", "/rustc/library/core/src/num.rs", 9, "std"],
             ["heavy_sync_operation", "examples/blocked.rs", 41, "yours"],
