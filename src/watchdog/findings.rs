@@ -78,3 +78,19 @@ fn keep<T>(list: &mut VecDeque<T>, one: T) {
     }
     list.push_back(one);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::{KEPT_MAX, keep};
+
+    #[test]
+    fn the_last_are_kept_and_older_ones_are_forgotten() {
+        let mut list = VecDeque::new();
+        (0..KEPT_MAX + 44).for_each(|n| keep(&mut list, n));
+        assert_eq!(list.len(), KEPT_MAX);
+        assert_eq!(list.front(), Some(&44));
+        assert_eq!(list.back(), Some(&(KEPT_MAX + 43)));
+    }
+}
