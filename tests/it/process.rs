@@ -7,14 +7,14 @@ use std::io::ErrorKind;
 use std::os::unix::process::ExitStatusExt;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tourbillon::fs::raw_os_error;
 use tourbillon::process::{Child, Command, Stdio};
 use tourbillon::signal::Signal;
-use tourbillon::{Runtime, spawn, timeout};
+use tourbillon::{Runtime, sleep, spawn, timeout};
 
-use super::support::{block_on, limit_descriptors, until, well_in_child, within};
+use super::support::{DEADLINE, block_on, limit_descriptors, until, well_in_child, within};
 
 mod ends;
 mod hearing;
@@ -225,13 +225,15 @@ fn writing_to_a_child_that_does_not_read_is_an_error() {
         let script = "exec 0<&-; echo closed; exec sleep 600";
         let mut child = heard(true, script).stdin(Stdio::piped()).spawn().unwrap();
         line(&mut child).await;
-        let error = child
-            .stdin
-            .as_mut()
-            .unwrap()
-            .write(b"tick")
-            .await
-            .unwrap_err();
+        let began = Instant::now();
+        let error = loop {
+            // A child of another test has the other end, too, until it executes its program.
+            match child.stdin.as_mut().unwrap().write(b"tick").await {
+                Err(error) => break error,
+                Ok(_) => assert!(began.elapsed() < DEADLINE, "somebody could read it"),
+            }
+            sleep(Duration::from_millis(1)).await;
+        };
         assert_eq!(error.kind(), ErrorKind::BrokenPipe);
         child.kill().await.unwrap();
     });
