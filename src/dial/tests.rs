@@ -221,7 +221,7 @@ fn time_of_a_frame(tasks: usize) -> Duration {
 }
 
 #[test]
-#[ignore = "a measurement, for an optimized build"]
+#[ignore = "a measurement: cargo test --release --lib dial::tests -- --ignored --nocapture"]
 fn measure_frames() {
     for tasks in [10, 1_000, 10_000, 100_000] {
         println!("{tasks} tasks: {:?}", time_of_a_frame(tasks));

@@ -18,13 +18,13 @@ use tourbillon::{Dump, Runtime, TaskDump, TaskState, Watcher, spawn_named, yield
 
 use crate::support::{DEADLINE, within};
 
-fn watched() -> (Runtime, Watcher) {
+pub(crate) fn watched() -> (Runtime, Watcher) {
     let rt = Runtime::builder().watch(true).build().unwrap();
     let watcher = rt.watcher().expect("it is watched");
     (rt, watcher)
 }
 
-fn named<'a>(dump: &'a Dump, name: &str) -> &'a TaskDump {
+pub(crate) fn named<'a>(dump: &'a Dump, name: &str) -> &'a TaskDump {
     let task = dump.tasks.iter().find(|task| task.name == name);
     task.unwrap_or_else(|| panic!("no task {name} in\n{dump}"))
 }

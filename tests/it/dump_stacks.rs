@@ -13,20 +13,10 @@ use std::time::Duration;
 
 use tourbillon::net::UnixStream;
 use tourbillon::sync::{Mutex, Notify, channel};
-use tourbillon::{Dump, Runtime, TaskDump, Watcher, sleep, spawn_blocking, spawn_named, yield_now};
+use tourbillon::{Dump, TaskDump, Watcher, sleep, spawn_blocking, spawn_named, yield_now};
 
+use crate::dump::{named, watched};
 use crate::support::DEADLINE;
-
-fn watched() -> (Runtime, Watcher) {
-    let rt = Runtime::builder().watch(true).build().unwrap();
-    let watcher = rt.watcher().expect("it is watched");
-    (rt, watcher)
-}
-
-fn named<'a>(dump: &'a Dump, name: &str) -> &'a TaskDump {
-    let task = dump.tasks.iter().find(|task| task.name == name);
-    task.unwrap_or_else(|| panic!("no task {name} in\n{dump}"))
-}
 
 async fn dump_of(watcher: &Watcher) -> Dump {
     let watcher = watcher.clone();

@@ -1,7 +1,8 @@
 //! A finished program that is opened from outside: by the environment, and by a signal.
 
 use std::net::SocketAddr;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use tourbillon::signal::{Signal, dump_on_quit};
@@ -9,11 +10,8 @@ use tourbillon::{Runtime, sleep, spawn, spawn_named, yield_now};
 
 use crate::support::{in_child, kill_self, lines_of, page, this_test, until};
 
-/// What a child of this test binary writes to standard error, with these variables, and the first
-/// frame of its page that says what is `wanted`.
-fn opened(name: &str, wanted: &str, variables: &[(&str, &str)]) -> Option<(SocketAddr, String)> {
-    let mut command = this_test(name)?;
-    command.envs(variables.iter().copied());
+/// Starts a child that ends when its input does, and listens to what it says of itself.
+fn heard(mut command: Command) -> (Child, Receiver<String>) {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
@@ -21,6 +19,15 @@ fn opened(name: &str, wanted: &str, variables: &[(&str, &str)]) -> Option<(Socke
         .spawn()
         .unwrap();
     let lines = lines_of(child.stderr.take().unwrap());
+    (child, lines)
+}
+
+/// What a child of this test binary writes to standard error, with these variables, and the first
+/// frame of its page that says what is `wanted`.
+fn opened(name: &str, wanted: &str, variables: &[(&str, &str)]) -> Option<(SocketAddr, String)> {
+    let mut command = this_test(name)?;
+    command.envs(variables.iter().copied());
+    let (mut child, lines) = heard(command);
     let mut said = Vec::new();
     let address = loop {
         let line = lines.recv().expect("it says where its page is");
@@ -139,7 +146,7 @@ fn a_result_that_nobody_reads_is_told_of_in_debug_mode_alone() {
 #[test]
 fn ctrl_backslash_dumps_a_loop_that_is_stuck_and_does_not_end_it() {
     let name = "opened::ctrl_backslash_dumps_a_loop_that_is_stuck_and_does_not_end_it";
-    let Some(mut command) = this_test(name) else {
+    let Some(command) = this_test(name) else {
         let mut rt = Runtime::builder().watch(true).build().unwrap();
         let dumps = dump_on_quit(rt.watcher().unwrap()).unwrap();
         rt.block_on(async {
@@ -151,13 +158,7 @@ fn ctrl_backslash_dumps_a_loop_that_is_stuck_and_does_not_end_it() {
         });
         return drop(dumps);
     };
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines = lines_of(child.stderr.take().unwrap());
+    let (mut child, lines) = heard(command);
     let mut said = Vec::new();
     while !said
         .iter()

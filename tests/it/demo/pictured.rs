@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::NAMES;
 use super::watched::Watched;
-use crate::dial_page::{in_browser, picture};
+use crate::dial_page::{NOT_IN_PAGES, in_browser, picture};
 use crate::support::browser::Browser;
 use crate::support::examples;
 
@@ -89,13 +89,7 @@ fn the_file_is_small_and_asks_nobody_else() {
     let page = examples().join("blocking_vs_offloaded/page.html");
     let page = fs::read_to_string(page).unwrap();
     assert!(page.len() <= 28 * 1024, "{} bytes", page.len());
-    for word in [
-        "innerHTML",
-        "insertAdjacent",
-        "document.write",
-        "eval(",
-        "\u{2014}",
-    ] {
+    for word in NOT_IN_PAGES {
         assert!(!page.contains(word), "{word}");
     }
     let addresses = page.matches("://").count();
