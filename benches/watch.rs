@@ -5,9 +5,14 @@
 //!         cargo bench --bench watch -- --test  (tiny: it only shows that the bench works)
 //!
 //! Each kind is a process of its own, and all of them take turns in short rounds, so that what
-//! slows the machine down slows all. Each round gives a ratio to its own "off", and the median of
-//! these is what counts: on a shared machine times differ by a third from one minute to the next.
-//! The time is that of the loop's thread alone, as the kernel counts it.
+//! slows the machine down slows all. Each round gives a ratio to its own "off": on a shared machine
+//! times differ by a third from one minute to the next. Where a process happens to lie in memory is
+//! worth some percent for as long as it lives, so they are started anew a few times; what counts is
+//! the median of what each of these generations has for its median. The time is that of the loop's
+//! thread alone, as the kernel counts it.
+//!
+//! A second thread costs something by itself, since the kernel and the C library then lock what they
+//! need not lock for one; so one kind has a second thread that does nothing.
 
 use std::env;
 use std::fs;
@@ -24,7 +29,16 @@ use tourbillon::{Runtime, Watchdog};
 
 const CONNECTIONS: usize = 32;
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
-const KINDS: [&str; 5] = ["off", "watchdog", "lean", "full", "lean, a page open"];
+const KINDS: [&str; 6] = [
+    "off",
+    "off, two threads",
+    "watchdog",
+    "lean",
+    "full",
+    "lean, a page open",
+];
+/// A prime above their number.
+const PLACES: usize = 7;
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
@@ -34,32 +48,46 @@ fn main() -> ExitCode {
     }
     let is_small =
         args.iter().any(|arg| arg == "--test") || !args.iter().any(|arg| arg == "--bench");
-    let (rounds, requests) = if is_small { (1, 320) } else { (300, 4_800) };
+    let (generations, rounds, requests) = if is_small {
+        (1, 1, 320)
+    } else {
+        (15, 30, 4_800)
+    };
     if fs::metadata("/proc/self/schedstat").is_err() {
         println!("skipped: this system does not tell the processor time of a thread");
         return ExitCode::SUCCESS;
     }
-    let mut sides: Vec<Side> = KINDS.iter().map(|kind| Side::start(kind)).collect();
-    for round in 0..rounds {
-        eprint!("\rround {} of {rounds}", round + 1);
-        // Each kind comes after each other one, for what one leaves in the caches of the next.
-        let first = round % KINDS.len();
-        for turn in 0..KINDS.len() {
-            sides[(first + turn) % KINDS.len()].run(requests);
+    let mut all: Vec<Kind> = KINDS.iter().map(|_| Kind::default()).collect();
+    for generation in 0..generations {
+        eprint!("\rgeneration {} of {generations} ", generation + 1);
+        let mut sides: Vec<Side> = KINDS.iter().map(|kind| Side::start(kind)).collect();
+        for round in 0..rounds {
+            // Each kind comes after each other one as often, for what one leaves in the caches of
+            // the next.
+            let (first, step) = (round % PLACES, 1 + round % (PLACES - 1));
+            let order = (0..PLACES).map(|turn| (first + turn * step) % PLACES);
+            order
+                .filter(|&place| place < KINDS.len())
+                .for_each(|place| sides[place].run(requests));
         }
+        let off = sides[0].taken.clone();
+        all.iter_mut()
+            .zip(sides)
+            .for_each(|(kind, side)| kind.take_in(&side.taken, &off));
     }
-    eprintln!("\r                    ");
-    println!("processor time of the loop per request, {rounds} rounds of {requests}:");
+    eprintln!("\r                         ");
     println!(
-        "{:>20}     median     least   to off: median, quartiles",
+        "processor time of the loop per request, {generations} generations of {rounds} rounds of \
+         {requests}:"
+    );
+    println!(
+        "{:>20}     median     least   to off: median of generations, quartiles",
         ""
     );
-    for (kind, side) in KINDS.iter().zip(&sides) {
-        let pairs = side.taken.iter().zip(&sides[0].taken);
-        let ratios = Sorted::new(pairs.map(|(taken, off)| (taken / off - 1.0) * 100.0));
-        let times = Sorted::new(side.taken.iter().copied());
+    for (name, kind) in KINDS.iter().zip(all) {
+        let (times, ratios) = (Sorted::new(kind.times), Sorted::new(kind.ratios));
         println!(
-            "{kind:>20}  {:6.0} ns  {:6.0} ns  {:+5.1} %  {:+5.1} .. {:+5.1}",
+            "{name:>20}  {:6.0} ns  {:6.0} ns  {:+5.1} %  {:+5.1} .. {:+5.1}",
             times.at(0.5),
             times.at(0.0),
             ratios.at(0.5),
@@ -68,6 +96,23 @@ fn main() -> ExitCode {
         );
     }
     ExitCode::SUCCESS
+}
+
+/// What all servers of a kind have taken.
+#[derive(Default)]
+struct Kind {
+    times: Vec<f64>,
+    /// Of each generation the median, in percent above "off".
+    ratios: Vec<f64>,
+}
+
+impl Kind {
+    fn take_in(&mut self, taken: &[f64], off: &[f64]) {
+        let pairs = taken.iter().zip(off);
+        let ratios = pairs.map(|(taken, off)| (taken / off - 1.0) * 100.0);
+        self.ratios.push(Sorted::new(ratios).at(0.5));
+        self.times.extend(taken);
+    }
 }
 
 /// A server, and who asks it.
@@ -138,8 +183,8 @@ impl Side {
 struct Sorted(Vec<f64>);
 
 impl Sorted {
-    fn new(values: impl Iterator<Item = f64>) -> Self {
-        let mut values: Vec<f64> = values.collect();
+    fn new(values: impl IntoIterator<Item = f64>) -> Self {
+        let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_unstable_by(f64::total_cmp);
         Sorted(values)
     }
@@ -170,6 +215,10 @@ fn serve(kind: &str) {
     let watchdog = || Watchdog::new();
     let builder = match kind {
         "off" => builder,
+        "off, two threads" => {
+            thread::spawn(thread::park);
+            builder
+        }
         "watchdog" => builder.watchdog(watchdog()),
         "full" => builder.watchdog(watchdog()).record(Level::Full),
         _ => builder.watchdog(watchdog()).record(Level::Lean),

@@ -65,6 +65,9 @@ impl Recording {
     /// The recording as JSON in the Trace Event Format: <https://ui.perfetto.dev> opens it, and
     /// everything stays in the browser there.
     ///
+    /// A poll is named by the request that its task works on, if there is one, else by its task: so
+    /// the polls of one connection may have several names.
+    ///
     /// # Examples
     ///
     /// ```

@@ -172,6 +172,11 @@ impl RequestHead {
         }
     }
 
+    /// Returns the target without its query, which may hold secrets.
+    pub(crate) fn target_without_query(&self) -> &str {
+        &self.target[..self.path_end as usize]
+    }
+
     /// Returns what follows the `?`, which may be empty.
     pub fn query(&self) -> Option<&str> {
         self.target[self.path_end as usize..].strip_prefix('?')

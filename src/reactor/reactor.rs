@@ -306,15 +306,12 @@ impl Reactor {
     /// Sleeps until something is ready, the bell rings or `timeout` has
     /// passed, and collects the wakers of all that is ready.
     ///
-    /// What became ready goes to `told`, if anybody watches.
-    ///
     /// Calls no waker. A signal that interrupts the sleep ends it early. In a
     /// forked child it is an error, and the parent misses nothing.
     pub(crate) fn park(
         &self,
         timeout: Option<Duration>,
         wakers: &mut Vec<Waker>,
-        mut told: Option<&mut Vec<(u32, u8)>>,
     ) -> io::Result<()> {
         self.origin.check()?;
         let mut events = self.events.borrow_mut();
@@ -329,14 +326,30 @@ impl Reactor {
             match sources.get_mut(token.index as usize) {
                 Some(known) if known.generation == token.generation => {
                     wakers.extend(known.note(event).into_iter().flatten());
-                    if let Some(told) = &mut told {
-                        told.push((token.index, readiness_bits(event)));
-                    }
                 }
                 _ => self.late_events.set(self.late_events.get() + 1),
             }
         }
         Ok(())
+    }
+
+    /// How many events the last park brought, if it did not fail.
+    pub(crate) fn told_count(&self) -> usize {
+        let events = self.events.borrow();
+        events.iter().filter(|event| event.token() != BELL).count()
+    }
+
+    /// Which sources they were of, and what is ready: 1 readable, 2 writable,
+    /// 4 hung up or failed.
+    pub(crate) fn each_told(&self, mut tell: impl FnMut(u32, u8)) {
+        let (events, sources) = (self.events.borrow(), self.sources.borrow());
+        for event in events.iter().filter(|event| event.token() != BELL) {
+            let token = Token::from(event.token());
+            let known = sources.get(token.index as usize);
+            if known.is_some_and(|known| known.generation == token.generation) {
+                tell(token.index, readiness_bits(event));
+            }
+        }
     }
 
     /// Runs `accept_and_close` with one more descriptor free than there was.
@@ -390,7 +403,6 @@ impl Reactor {
     }
 }
 
-/// 1 readable, 2 writable, 4 hung up or failed.
 fn readiness_bits(event: &event::Event) -> u8 {
     let over = event.is_error() || event.is_read_closed() || event.is_write_closed();
     u8::from(event.is_readable()) | u8::from(event.is_writable()) << 1 | u8::from(over) << 2

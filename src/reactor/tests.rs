@@ -75,7 +75,7 @@ fn park_for(reactor: &Reactor, wanted: usize) {
             wakers.len()
         );
         reactor
-            .park(Some(Duration::from_millis(20)), &mut wakers, None)
+            .park(Some(Duration::from_millis(20)), &mut wakers)
             .unwrap();
     }
     assert_eq!(wakers.len(), wanted);
@@ -153,7 +153,7 @@ fn a_short_read_after_the_peers_end_stays_ready() {
     while reactor.poll_peer(token, &io, &Context::from_waker(waker)) == PeerState::Open {
         assert!(began.elapsed() < DEADLINE);
         reactor
-            .park(Some(Duration::from_millis(20)), &mut Vec::new(), None)
+            .park(Some(Duration::from_millis(20)), &mut Vec::new())
             .unwrap();
     }
     let mut buf = [0; 64];
@@ -242,7 +242,7 @@ fn late_readiness_reaches_nobody_and_is_counted() {
     while reactor.counts().1 == 0 {
         assert!(began.elapsed() < DEADLINE, "the late event never came");
         reactor
-            .park(Some(Duration::from_millis(20)), &mut wakers, None)
+            .park(Some(Duration::from_millis(20)), &mut wakers)
             .unwrap();
     }
     assert!(wakers.is_empty());
@@ -281,9 +281,7 @@ fn a_released_source_lives_on_without_the_reactor() {
         thread::yield_now();
     }
     let mut wakers = Vec::new();
-    reactor
-        .park(Some(Duration::ZERO), &mut wakers, None)
-        .unwrap();
+    reactor.park(Some(Duration::ZERO), &mut wakers).unwrap();
     assert_eq!(
         (wakers.len(), reactor.counts()),
         (0, (0, 0)),
@@ -352,9 +350,9 @@ fn the_bell_rouses_a_park_and_is_not_lost_before_one() {
     bell();
     let began = Instant::now();
     let mut wakers = Vec::new();
-    reactor.park(Some(DEADLINE), &mut wakers, None).unwrap();
+    reactor.park(Some(DEADLINE), &mut wakers).unwrap();
     let ringer = thread::spawn(bell);
-    reactor.park(Some(DEADLINE), &mut wakers, None).unwrap();
+    reactor.park(Some(DEADLINE), &mut wakers).unwrap();
     ringer.join().unwrap();
     assert!(began.elapsed() < DEADLINE && wakers.is_empty());
     assert_eq!(reactor.counts(), (0, 0), "the bell is no late event");
@@ -366,13 +364,11 @@ fn a_park_sleeps_its_time_and_a_zero_one_not_at_all() {
     let mut wakers = Vec::new();
     let began = Instant::now();
     reactor
-        .park(Some(Duration::from_millis(30)), &mut wakers, None)
+        .park(Some(Duration::from_millis(30)), &mut wakers)
         .unwrap();
     assert!(began.elapsed() >= Duration::from_millis(30));
     let began = Instant::now();
-    reactor
-        .park(Some(Duration::ZERO), &mut wakers, None)
-        .unwrap();
+    reactor.park(Some(Duration::ZERO), &mut wakers).unwrap();
     assert!(began.elapsed() < DEADLINE);
     // A time that no millisecond count holds neither fails nor ends at once.
     let bell = reactor.bell();
@@ -385,7 +381,6 @@ fn a_park_sleeps_its_time_and_a_zero_one_not_at_all() {
         .park(
             Some(Duration::from_millis(u64::from(u32::MAX) + 2)),
             &mut wakers,
-            None,
         )
         .unwrap();
     assert!(

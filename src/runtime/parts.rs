@@ -77,8 +77,6 @@ pub(crate) struct Parts {
     pub(super) due: Cell<Vec<Due>>,
     pub(super) posts: Cell<Vec<Post>>,
     pub(super) woken: Cell<Vec<Waker>>,
-    /// What the kernel has said, for those who watch.
-    pub(super) told: Cell<Vec<(u32, u8)>>,
 
     /// Who looks at it, until the runtime ends.
     pub(super) watchers: Watchers,
@@ -172,7 +170,6 @@ impl Parts {
             due: Cell::default(),
             posts: Cell::default(),
             woken: Cell::default(),
-            told: Cell::default(),
             watchers,
             task_hook: builder.task_hook.clone(),
             auto_advance: builder.auto_advance && builder.clock.is_manual(),

@@ -175,8 +175,10 @@ impl<S: EventSource> Registered<S> {
         loop {
             ready!(self.poll_ready(cx, direction))?;
             let result = operation(&self.io.borrow());
-            if let Some(watch) = self.parts.watch() {
-                let op = || op_of::<S>(direction);
+            if let Some(watch) = self.parts.watch()
+                && watch.is_full()
+            {
+                let op = op_of::<S>(direction);
                 watch.io_done(self.token.index, op, sized(&result, &size));
             }
             match result {

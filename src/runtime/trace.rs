@@ -41,8 +41,8 @@ pub(super) struct Traced {
 
 /// Has each idle task of the current loop polled once, and tells where they
 /// await; or nothing, if that is not over at `until`. Posted to the loop.
-pub(super) fn trace(board: Arc<Board>, until: Instant, tell: mpsc::Sender<Vec<Traced>>) {
-    if Instant::now() >= until {
+pub(super) fn trace(board: Arc<Board>, until: Option<Instant>, tell: mpsc::Sender<Vec<Traced>>) {
+    if has_passed(until) {
         // The loop was away so long that nobody waits for this.
         return;
     }
@@ -73,7 +73,7 @@ pub(super) fn trace(board: Arc<Board>, until: Instant, tell: mpsc::Sender<Vec<Tr
 struct Trace {
     left: std::vec::IntoIter<u32>,
     found: Vec<Traced>,
-    until: Instant,
+    until: Option<Instant>,
     tell: mpsc::Sender<Vec<Traced>>,
 }
 
@@ -100,10 +100,14 @@ impl Trace {
         if is_over {
             // Whoever asked may be gone.
             let _ = self.tell.send(std::mem::take(&mut self.found));
-        } else if Instant::now() < self.until {
+        } else if !has_passed(self.until) {
             parts.call_soon(move || self.go_on());
         }
     }
+}
+
+fn has_passed(until: Option<Instant>) -> bool {
+    until.is_some_and(|until| Instant::now() >= until)
 }
 
 impl Drop for Trace {

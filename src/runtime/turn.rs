@@ -228,7 +228,7 @@ impl Parts {
         count(&self.counts.parks);
         let asked = match self.watch() {
             None => {
-                let asked = self.reactor.park(timeout, &mut woken, None);
+                let asked = self.reactor.park(timeout, &mut woken);
                 self.begin();
                 asked
             }

@@ -123,7 +123,8 @@ impl Watcher {
         }
         let (tell, told) = mpsc::channel();
         let board = Arc::clone(&self.board);
-        let until = Instant::now() + patience;
+        // Past the end of the clock there is no deadline.
+        let until = Instant::now().checked_add(patience);
         let call = Box::new(move || trace(board, until, tell));
         if self
             .door

@@ -85,19 +85,19 @@ impl Parts {
         timeout: Option<Duration>,
         woken: &mut Vec<Waker>,
     ) -> io::Result<()> {
-        let mut told = self.told.take();
         let (waiting, next) = {
             let wheel = self.wheel.borrow();
             (wheel.len(), wheel.next_deadline())
         };
         watch.park_begins(waiting, next);
-        let asked = self.reactor.park(timeout, woken, Some(&mut told));
+        let asked = self.reactor.park(timeout, woken);
         self.begin();
-        watch.park_ends(timeout, told.len());
-        for (key, ready) in told.drain(..) {
-            watch.io_ready(key, ready);
+        let count = asked.as_ref().map_or(0, |()| self.reactor.told_count());
+        watch.park_ends(timeout, count);
+        if watch.records() && count > 0 {
+            self.reactor
+                .each_told(|key, ready| watch.io_ready(key, ready));
         }
-        self.told.set(told);
         asked
     }
 

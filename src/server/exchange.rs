@@ -51,10 +51,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
     fn begin(&mut self, request: &mut Request) -> Option<Box<Entry>> {
         self.take_link();
         let head = request.head();
-        self.link().begin(head, self.now());
-        if let Some(watch) = self.parts().watch() {
-            self.link().tell_begin(watch);
-        }
+        self.link().begin(head, self.now(), self.parts().watch());
         let (requests, peer) = self.place.note(|open| {
             open.requests += 1;
             (open.requests, open.peer)

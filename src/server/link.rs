@@ -98,17 +98,16 @@ impl OpenLink {
         self.0.over.set();
     }
 
-    /// Notes what is asked for.
+    /// Notes what is asked for; tells those who watch, and remembers the
+    /// number they give it.
     #[inline]
-    pub(super) fn begin(&self, head: &RequestHead, now: Instant) {
+    pub(super) fn begin(&self, head: &RequestHead, now: Instant, watch: Option<&Writer>) {
         let mut line = self.0.line.borrow_mut();
         line.begin(head.method_text(), head.target(), now);
-    }
-
-    /// Tells those who watch, and remembers the number they give it.
-    pub(super) fn tell_begin(&self, watch: &Writer) {
-        let mut line = self.0.line.borrow_mut();
-        line.number = watch.request_begins(line.path());
+        if let Some(watch) = watch {
+            let shown = head.method_text().len() + 1 + head.target_without_query().len();
+            line.number = watch.request_begins(line.first(shown));
+        }
     }
 
     /// Tells them that the response has ended.

@@ -43,12 +43,10 @@ impl RequestLine {
 }
 
 impl RequestLine {
-    /// Method and path, as far as they are kept, without the query: that may
-    /// hold secrets.
-    pub(super) fn path(&self) -> &[u8] {
-        let text = &self.text[..usize::from(self.len)];
-        let end = text.iter().position(|&byte| byte == b'?');
-        &text[..end.unwrap_or(text.len())]
+    /// This many bytes of it, as far as they are kept.
+    #[inline]
+    pub(super) fn first(&self, count: usize) -> &[u8] {
+        &self.text[..usize::from(self.len).min(count)]
     }
 }
 
@@ -79,7 +77,8 @@ mod tests {
         assert_eq!(line.to_string(), "");
         line.begin("GET", "/a?b", Instant::now());
         assert_eq!(line.to_string(), "GET /a?b");
-        assert_eq!(line.path(), b"GET /a");
+        assert_eq!(line.first(6), b"GET /a");
+        assert_eq!(line.first(60), b"GET /a?b");
         line.begin("GET", "/\u{1b}[2J\r\n\u{e9}", Instant::now());
         assert_eq!(line.to_string(), r"GET /\x1b[2J\r\n\xc3\xa9");
         for len in 0..3 * KEPT_BYTES {

@@ -100,10 +100,9 @@ impl Board {
         Some(i64::from(tick.wrapping_sub(now) as i32))
     }
 
-    /// How long ago something was, given in the board's milliseconds.
-    pub(crate) fn since(&self, millis: u64) -> Duration {
-        let now = self.began.elapsed();
-        now.saturating_sub(Duration::from_millis(millis))
+    /// How long ago something was.
+    pub(crate) fn since(&self, at: u64) -> Duration {
+        Duration::from_nanos(self.now().saturating_sub(at))
     }
 
     /// Timers that waited when the loop last asked the kernel.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::board::nanos;
 use super::event::{EndReason, EventKind, IoKind, NameId};
 use super::pulse::Runs;
-use super::slots::{Identity, Label, Slot, SlotState};
+use super::slots::{Identity, LABEL_BYTES, Label, Slot, SlotState};
 use super::writer::{MAIN, Writer};
 
 /// Tasks.
@@ -41,7 +41,7 @@ impl Writer {
                 place,
                 parent,
             };
-            slot.admit(who, self.millis(), self.next_in_line());
+            slot.admit(who, self.last.get(), self.next_in_line());
         }
         let kind = EventKind::Spawn {
             name,
@@ -65,7 +65,7 @@ impl Writer {
             return;
         };
         slot.queued.store(self.next_in_line(), Relaxed);
-        slot.set_state(SlotState::Ready, self.millis());
+        slot.set_state(SlotState::Ready, self.last.get());
         if self.is_full {
             let kind = EventKind::Wake {
                 by: self.running.get(),
@@ -125,6 +125,25 @@ pub(crate) struct Completed {
     pub(crate) at: u64,
 }
 
+/// How many requests may end in one poll before they are told of.
+pub(super) const ANSWERED_MAX: usize = 16;
+
+/// A request whose response has ended.
+#[derive(Clone, Copy)]
+pub(super) struct Answered {
+    request: u32,
+    status: u16,
+    bytes: u64,
+}
+
+impl Answered {
+    pub(super) const NONE: Answered = Answered {
+        request: 0,
+        status: 0,
+        bytes: 0,
+    };
+}
+
 /// Descriptors, jobs and requests.
 impl Writer {
     #[inline(never)]
@@ -141,13 +160,16 @@ impl Writer {
         }
     }
 
+    /// Whether each operation on a descriptor is told of.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.is_full
+    }
+
     /// An operation on a descriptor was tried.
-    #[inline(never)]
-    pub(crate) fn io_done(&self, key: u32, op: impl FnOnce() -> IoKind, result: i64) {
-        if self.is_full
-            && let Some(fd) = self.board.fds.fd(key)
-        {
-            let op = op();
+    #[cold]
+    pub(crate) fn io_done(&self, key: u32, op: IoKind, result: i64) {
+        if let Some(fd) = self.board.fds.fd(key) {
             self.now_happens(EventKind::IoOp { fd, op, result });
         }
     }
@@ -193,14 +215,16 @@ impl Writer {
     pub(crate) fn request_begins(&self, line: &[u8]) -> u32 {
         let request = self.requests.get().wrapping_add(1).max(1);
         self.requests.set(request);
-        let (label, is_cut) = Label::of(line);
-        if let Some(slot) = self.own_slot() {
-            slot.set_label(&label);
+        let slot = self.own_slot();
+        if let Some(slot) = slot {
+            slot.set_label(&Label::of(line));
         }
         if self.records() {
-            let name = match is_cut {
-                true => self.name_of(line),
-                false => self.recent(&label, line),
+            // Most clients ask for the same as before.
+            let slot = slot.filter(|_| line.len() <= LABEL_BYTES);
+            let name = match slot.map_or(0, |slot| slot.label_name.load(Relaxed)) {
+                0 => self.name_of(line, slot),
+                known => NameId(known),
             };
             let connection = self.running.get();
             self.now_happens(EventKind::RequestBegin {
@@ -212,22 +236,15 @@ impl Writer {
         request
     }
 
-    /// The name of a label that was perhaps used of late: most are.
-    #[inline]
-    fn recent(&self, label: &Label, line: &[u8]) -> NameId {
-        let recent = &self.recent[(label.digest() >> 58) as usize];
-        let (known, name) = recent.get();
-        if known == *label {
-            return name;
+    /// The name of a request; also that of the label in the slot, where one
+    /// is given.
+    #[inline(never)]
+    fn name_of(&self, line: &[u8], slot: Option<&Slot>) -> NameId {
+        let name = self.request_name(std::str::from_utf8(line).unwrap_or("not UTF-8"));
+        if let Some(slot) = slot {
+            slot.label_name.store(name.0, Relaxed);
         }
-        let name = self.name_of(line);
-        recent.set((*label, name));
         name
-    }
-
-    fn name_of(&self, line: &[u8]) -> NameId {
-        let line = std::str::from_utf8(line).unwrap_or("not UTF-8");
-        self.request_name(line)
     }
 
     /// Its response has ended.
@@ -237,13 +254,35 @@ impl Writer {
             slot.clear_label();
         }
         if self.records() {
+            // It ends when the poll does, whose end is read from the clock anyway.
+            let count = self.answered_count.get();
+            self.answered[count].set(Answered {
+                request,
+                status,
+                bytes,
+            });
+            self.answered_count.set(count + 1);
+            if count + 1 == ANSWERED_MAX {
+                self.tell_answered(self.board.now(), self.running.get());
+            }
+        }
+    }
+
+    /// Writes down that requests have ended, at this time.
+    #[inline(never)]
+    pub(super) fn tell_answered(&self, at: u64, task: u32) {
+        for answered in &self.answered[..self.answered_count.take()] {
+            let Answered {
+                request,
+                status,
+                bytes,
+            } = answered.get();
             let end = EventKind::RequestEnd {
                 request,
                 status,
                 bytes,
             };
-            // It ends when the poll does, whose end is read from the clock anyway.
-            self.at_end.borrow_mut().push(end);
+            self.push(at, task, end);
         }
     }
 

@@ -81,9 +81,11 @@ impl NameBook {
     /// The number of a text; 0 when the table is full.
     pub(crate) fn intern(&mut self, text: &str) -> NameId {
         let text = cut(text, NAME_BYTES_MAX);
-        if let Some(&id) = self.numbers.get(text) {
-            return id;
-        }
+        let known = self.numbers.get(text).copied();
+        known.unwrap_or_else(|| self.add(text))
+    }
+
+    fn add(&mut self, text: &str) -> NameId {
         let at = self.numbers.len();
         if at >= NAMES_MAX {
             return NameId(0);
@@ -97,10 +99,11 @@ impl NameBook {
     /// The same for a text of a stranger's: it takes no place that the program
     /// may need.
     pub(crate) fn intern_request(&mut self, line: &str) -> NameId {
-        let is_known = self.numbers.contains_key(cut(line, NAME_BYTES_MAX));
-        match is_known || self.numbers.len() < NAMES_MAX - NAMES_KEPT {
-            true => self.intern(line),
-            false => self.intern(OTHER),
+        let text = cut(line, NAME_BYTES_MAX);
+        match self.numbers.get(text) {
+            Some(&id) => id,
+            None if self.numbers.len() < NAMES_MAX - NAMES_KEPT => self.add(text),
+            None => self.intern(OTHER),
         }
     }
 

@@ -4,6 +4,7 @@
 //! what belongs together, who lives there and its label, is written between
 //! two steps of `epoch`, and a reader that saw the epoch change looks again.
 
+use std::mem;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, fence};
 
@@ -30,8 +31,9 @@ pub(crate) enum SlotState {
     Idle,
 }
 
+/// All but the label is in one cache line, of the two that this takes.
 #[derive(Debug, Default)]
-#[repr(align(64))]
+#[repr(C, align(64))]
 pub(super) struct Slot {
     // What changes with every poll.
     pub(super) state: AtomicU8,
@@ -39,22 +41,26 @@ pub(super) struct Slot {
     pub(super) reachable: AtomicU8,
     wait_which: AtomicU32,
     pub(super) polls: AtomicU32,
-    /// When its state last changed, in ticks of the loop's clock.
+    /// Zero where nobody lives.
+    number: AtomicU32,
+    /// When its state last changed, on the board's clock.
     pub(super) since: AtomicU64,
     /// Its place in the order of all that were ever queued.
     pub(super) queued: AtomicU64,
     /// Nanoseconds it has run, if there is a recorder.
     pub(super) busy: AtomicU64,
-    // What changes with the task.
+    // What changes with the task, and with what it works on.
     epoch: AtomicU32,
-    /// Zero where nobody lives.
-    number: AtomicU32,
+    label_len: AtomicU32,
+    /// The number of its last label's name; zero if it is not known.
+    pub(super) label_name: AtomicU32,
     name: AtomicU32,
     place: AtomicU32,
     parent: AtomicU32,
-    label_len: AtomicU32,
     label: [AtomicU64; LABEL_BYTES / 8],
 }
+
+const _: () = assert!(mem::offset_of!(Slot, label) == 64);
 
 /// One task, as it was when this was copied.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -83,28 +89,16 @@ pub(super) struct Label {
 }
 
 impl Label {
-    pub(super) const EMPTY: Label = Label {
-        words: [0; LABEL_BYTES / 8],
-        len: 0,
-    };
-
-    /// Cut where there is no more room; says whether it was.
+    /// Cut where there is no more room.
     #[inline]
-    pub(super) fn of(text: &[u8]) -> (Self, bool) {
+    pub(super) fn of(text: &[u8]) -> Self {
         let len = text.len().min(LABEL_BYTES);
         let mut bytes = [0; LABEL_BYTES];
         bytes[..len].copy_from_slice(&text[..len]);
         let (chunks, _) = bytes.as_chunks();
         let words = std::array::from_fn(|at| u64::from_ne_bytes(chunks[at]));
         let len = len as u32;
-        (Label { words, len }, text.len() > LABEL_BYTES)
-    }
-
-    /// A number that other labels seldom have.
-    #[inline]
-    pub(super) fn digest(&self) -> u64 {
-        let mix = |sum: u64, &word: &u64| (sum ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        self.words.iter().fold(self.len.into(), mix)
+        Label { words, len }
     }
 }
 
@@ -168,12 +162,13 @@ impl Slots {
 /// For the loop's thread.
 impl Slot {
     /// A task moves in, which is ready.
-    pub(super) fn admit(&self, who: Identity, tick: u64, queued: u64) {
+    pub(super) fn admit(&self, who: Identity, at: u64, queued: u64) {
         self.change(|slot| {
             slot.name.store(who.name.0, Relaxed);
             slot.place.store(who.place.0, Relaxed);
             slot.parent.store(who.parent, Relaxed);
             slot.label_len.store(0, Relaxed);
+            slot.label_name.store(0, Relaxed);
             slot.number.store(who.number, Relaxed);
         });
         self.polls.store(0, Relaxed);
@@ -181,7 +176,7 @@ impl Slot {
         self.reachable.store(0, Relaxed);
         self.set_wait(Wait::default());
         self.queued.store(queued, Relaxed);
-        self.set_state(SlotState::Ready, tick);
+        self.set_state(SlotState::Ready, at);
     }
 
     /// Says where it comes from, of the one that is not spawned.
@@ -203,9 +198,9 @@ impl Slot {
     }
 
     #[inline]
-    pub(super) fn set_state(&self, state: SlotState, tick: u64) {
+    pub(super) fn set_state(&self, state: SlotState, at: u64) {
         self.state.store(state as u8, Relaxed);
-        self.since.store(tick, Relaxed);
+        self.since.store(at, Relaxed);
     }
 
     #[inline]
@@ -219,8 +214,21 @@ impl Slot {
         self.number.load(Relaxed)
     }
 
-    /// Gives the task a label.
+    /// Gives the task a label. If it was its last one too, its name is what
+    /// it was.
+    #[inline]
     pub(super) fn set_label(&self, label: &Label) {
+        let mut pairs = self.label.iter().zip(&label.words);
+        if pairs.all(|(cell, &word)| cell.load(Relaxed) == word) {
+            self.label_len.store(label.len, Relaxed);
+        } else {
+            self.change_label(label);
+        }
+    }
+
+    #[inline(never)]
+    fn change_label(&self, label: &Label) {
+        self.label_name.store(0, Relaxed);
         self.change(|slot| {
             for (cell, &word) in slot.label.iter().zip(&label.words) {
                 cell.store(word, Relaxed);
@@ -232,7 +240,8 @@ impl Slot {
     /// Takes it away again.
     #[inline]
     pub(super) fn clear_label(&self) {
-        self.change(|slot| slot.label_len.store(0, Relaxed));
+        // The text stays as it was, so nobody can read half of it.
+        self.label_len.store(0, Relaxed);
     }
 
     fn change(&self, change: impl FnOnce(&Self)) {

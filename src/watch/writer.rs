@@ -16,18 +16,15 @@ use std::time::Duration;
 
 use super::board::{Board, nanos, note};
 use super::event::{EndReason, Event, EventKind, GateKind, NameId, PollResult};
-use super::facts::Completed;
+use super::facts::{ANSWERED_MAX, Answered, Completed};
 use super::names::NameBook;
 use super::pulse::{Phase, Runs};
 use super::recording::Level;
-use super::slots::{Identity, Label, SlotState};
+use super::slots::{Identity, SlotState};
 use super::wait::Noted;
 
 /// The number of the future that `block_on` holds.
 pub(super) const MAIN: u32 = 1;
-
-/// How many labels are found without a look into the book.
-const RECENT: usize = 64;
 
 /// Writes the board of one loop, on its thread.
 pub(crate) struct Writer {
@@ -46,10 +43,9 @@ pub(crate) struct Writer {
     pub(super) queued: Cell<u64>,
     taken: Cell<u32>,
     pub(super) requests: Cell<u32>,
-    /// What is to be told of when the running poll ends.
-    pub(super) at_end: RefCell<Vec<EventKind>>,
-    /// Labels and their names, each in the place that its digest names.
-    pub(super) recent: [Cell<(Label, NameId)>; RECENT],
+    /// Requests that have ended in the running poll, and how many.
+    pub(super) answered: [Cell<Answered>; ANSWERED_MAX],
+    pub(super) answered_count: Cell<usize>,
     /// How often the gate had been asked for something when that was noted.
     gate_asked: Cell<u32>,
     turn: TurnCounts,
@@ -82,8 +78,8 @@ impl Writer {
             queued: Cell::new(0),
             taken: Cell::new(0),
             requests: Cell::new(0),
-            at_end: RefCell::default(),
-            recent: [const { Cell::new((Label::EMPTY, NameId(0))) }; RECENT],
+            answered: [const { Cell::new(Answered::NONE) }; ANSWERED_MAX],
+            answered_count: Cell::new(0),
             gate_asked: Cell::new(0),
             turn: TurnCounts::default(),
             board,
@@ -95,8 +91,8 @@ impl Writer {
                 place: NameId::default(),
                 parent: 0,
             };
-            slot.admit(who, writer.millis(), 0);
-            slot.set_state(SlotState::Free, writer.millis());
+            slot.admit(who, writer.last.get(), 0);
+            slot.set_state(SlotState::Free, writer.last.get());
         }
         writer
     }
@@ -106,14 +102,8 @@ impl Writer {
     }
 
     #[inline]
-    pub(super) fn records(&self) -> bool {
+    pub(crate) fn records(&self) -> bool {
         self.board.ring.is_some()
-    }
-
-    /// The last boundary, in milliseconds.
-    #[inline]
-    pub(super) fn millis(&self) -> u64 {
-        self.last.get() / 1_000_000
     }
 
     #[inline(always)]
@@ -306,7 +296,7 @@ impl Writer {
         self.board.pulse.begin(Runs::Task(slot));
         if let Some(slot) = self.board.slots.get(slot) {
             slot.state.store(SlotState::Running as u8, Relaxed);
-            slot.since.store(self.millis(), Relaxed);
+            slot.since.store(self.last.get(), Relaxed);
             slot.polls
                 .store(slot.polls.load(Relaxed).wrapping_add(1), Relaxed);
             self.running.set(slot.number());
@@ -325,8 +315,8 @@ impl Writer {
         let ended = self.ended.take();
         let now = self.boundary();
         count(&self.turn.polls);
-        for kind in self.at_end.borrow_mut().drain(..) {
-            self.push(now, task, kind);
+        if self.answered_count.get() > 0 {
+            self.tell_answered(now, task);
         }
         let Some(slot) = self.board.slots.get(slot) else {
             return;
@@ -340,7 +330,7 @@ impl Writer {
             }
             // Woken meanwhile, it is ready already.
             if slot.state.load(Relaxed) == SlotState::Running as u8 {
-                slot.set_state(SlotState::Idle, self.millis());
+                slot.set_state(SlotState::Idle, now);
             }
         }
         let result = match ended {

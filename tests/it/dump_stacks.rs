@@ -231,6 +231,20 @@ fn a_dump_changes_neither_since_when_nor_what_is_said_of_a_lost_task() {
 }
 
 #[test]
+fn patience_may_have_no_end() {
+    let (mut rt, watcher) = watched();
+    let dump = rt.block_on(async {
+        let _waits = spawn_named("waits", inner(Rc::default()));
+        let dump = spawn_blocking(move || watcher.dump_with_stacks(Duration::MAX)).await;
+        dump.unwrap()
+    });
+    assert_eq!(
+        (&dump.missing, told(named(&dump, "waits")).len()),
+        (&None, 1)
+    );
+}
+
+#[test]
 fn who_cannot_be_told_is_told_so() {
     let (mut rt, watcher) = watched();
     let stuck = watcher.clone();

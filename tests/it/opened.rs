@@ -6,7 +6,7 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use tourbillon::signal::{Signal, dump_on_quit};
-use tourbillon::{Runtime, sleep, spawn, spawn_named, yield_now};
+use tourbillon::{Runtime, sleep, spawn, spawn_blocking, spawn_named, yield_now};
 
 use crate::support::{in_child, kill_self, lines_of, page, this_test, until};
 
@@ -159,19 +159,55 @@ fn ctrl_backslash_dumps_a_loop_that_is_stuck_and_does_not_end_it() {
         return drop(dumps);
     };
     let (mut child, lines) = heard(command);
-    let mut said = Vec::new();
-    while !said
-        .iter()
-        .any(|line: &String| line.starts_with("  timers "))
-    {
-        said.push(lines.recv().expect("it dumps"));
-    }
+    let said = one_dump(&lines);
     drop(child.stdin.take());
     assert!(child.wait().unwrap().success(), "{said:?}");
     let said = said.join("\n");
     assert!(said.contains("tourbillon dump: turn "), "{said}");
     assert!(said.contains("waits in the child: waits for"), "{said}");
     assert!(said.contains("main: running for"), "{said}");
+}
+
+async fn sleeps_in_the_child() {
+    sleep(Duration::from_secs(600)).await;
+}
+
+#[test]
+fn ctrl_backslash_says_where_the_tasks_of_a_loop_that_turns_wait() {
+    let name = "opened::ctrl_backslash_says_where_the_tasks_of_a_loop_that_turns_wait";
+    let Some(command) = this_test(name) else {
+        let mut rt = Runtime::builder().watch(true).build().unwrap();
+        let dumps = dump_on_quit(rt.watcher().unwrap()).unwrap();
+        rt.block_on(async {
+            spawn_named("waits in the child", sleeps_in_the_child()).detach();
+            yield_now().await;
+            kill_self(Signal::Quit);
+            let parent = spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
+            parent.await.unwrap().unwrap();
+        });
+        return drop(dumps);
+    };
+    let (mut child, lines) = heard(command);
+    let said = one_dump(&lines);
+    drop(child.stdin.take());
+    assert!(child.wait().unwrap().success(), "{said:?}");
+    let waits = said
+        .iter()
+        .position(|line| line.contains("waits in the child: waits for"));
+    let stack = &said[waits.expect("it is in the dump") + 1];
+    assert!(
+        stack.starts_with("      at ") && stack.contains("tests/it/opened.rs:"),
+        "{said:#?}"
+    );
+}
+
+/// All lines up to the last of a dump.
+fn one_dump(lines: &Receiver<String>) -> Vec<String> {
+    let mut said: Vec<String> = Vec::new();
+    while !said.iter().any(|line| line.starts_with("  timers ")) {
+        said.push(lines.recv().expect("it dumps"));
+    }
+    said
 }
 
 #[test]

@@ -11,6 +11,7 @@ use tourbillon::{
     Runtime, Watchdog, call_later, call_soon, sleep, spawn_blocking, spawn_named, yield_now,
 };
 
+use crate::server_support::{self, Client, server_of};
 use crate::support::{DEADLINE, Folder, within};
 
 fn recorded(level: Level, run: impl AsyncFnOnce()) -> Recording {
@@ -357,6 +358,60 @@ fn a_poll_tells_how_many_are_in_line_behind_it() {
             .collect();
         // The first wakes whoever awaits it.
         assert_eq!(ready, [5, 4, 3, 2, 1]);
+    });
+}
+
+#[test]
+fn each_request_is_told_by_its_own_name_however_many_end_in_one_poll() {
+    within(|| {
+        // The first two are one text as far as a task's label goes, and so are all that follow the
+        // third: 48 bytes.
+        let long = "x".repeat(43);
+        let mut paths = vec![format!("/{long}"), format!("/{long}y"), format!("/{long}z")];
+        paths.push(format!("/{long}"));
+        paths.extend((0..40).map(|n| format!("/{}", n / 3 % 5)));
+        let asked = paths.clone();
+        let recording = recorded(Level::Lean, async || {
+            let mut server = server_of(async |_| "hello", server_support::config());
+            server.startup().await.unwrap();
+            let address = server.local_addr().unwrap();
+            let served = tourbillon::spawn(async move { server.main_loop().await });
+            let client = spawn_blocking(move || {
+                let heads = asked
+                    .iter()
+                    .map(|path| format!("GET {path}?q HTTP/1.1\r\nhost: a\r\n\r\n"));
+                let mut client = Client::connect(address);
+                client.send(heads.collect::<String>());
+                asked
+                    .iter()
+                    .for_each(|_| assert_eq!(client.reply().text(), "hello"));
+            });
+            client.await.unwrap();
+            drop(served);
+        });
+        let names: Vec<&str> = recording
+            .events
+            .iter()
+            .filter_map(|event| match event.kind {
+                EventKind::RequestBegin { name, .. } => Some(recording.name(name)),
+                _ => None,
+            })
+            .collect();
+        let wanted: Vec<String> = paths.iter().map(|path| format!("GET {path}")).collect();
+        assert_eq!(names, wanted);
+        let ends = recording
+            .events
+            .iter()
+            .filter_map(|event| match event.kind {
+                EventKind::RequestEnd {
+                    request, status, ..
+                } => Some((request, status)),
+                _ => None,
+            });
+        assert!(
+            ends.eq((1..=wanted.len() as u32).map(|request| (request, 200))),
+            "each once, in order"
+        );
     });
 }
 
