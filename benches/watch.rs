@@ -12,8 +12,8 @@
 //! the median of what each of these generations has for its median. The time is that of the loop's
 //! thread alone, as the kernel counts it.
 //!
-//! A second thread costs something by itself, since the kernel and the C library then lock what they
-//! need not lock for one; so one kind has a second thread that does nothing.
+//! A second thread costs something by itself, since the kernel and the C library then lock what
+//! they need not lock for one; so one kind has a second thread that does nothing.
 
 use std::env;
 use std::fs;
