@@ -1,8 +1,9 @@
 //! A slot for each task, in memory that other threads can read at any time.
 //!
 //! The loop alone writes. What changes with every poll is one atomic each;
-//! what belongs together, who lives there and its label, is written between
-//! two steps of `epoch`, and a reader that saw the epoch change looks again.
+//! what belongs together, who lives there and its label's text, is written
+//! between two steps of `epoch`, and a reader that saw the epoch change looks
+//! again. Whether the label is shown is its length alone.
 
 use std::mem;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -214,8 +215,8 @@ impl Slot {
         self.number.load(Relaxed)
     }
 
-    /// Gives the task a label. If it was its last one too, its name is what
-    /// it was.
+    /// Gives the task a label. Where it is the last one again, as it mostly
+    /// is, neither its text nor its name is written anew.
     #[inline]
     pub(super) fn set_label(&self, label: &Label) {
         let mut pairs = self.label.iter().zip(&label.words);
