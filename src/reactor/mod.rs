@@ -24,9 +24,8 @@ pub(crate) use fd::{EventSource, FdSource};
 pub use interest::{Interest, Ready};
 
 pub(crate) use reactor::Reactor;
-pub(crate) use source::Direction;
 pub use source::PeerState;
-pub(crate) use token::Token;
+pub(crate) use source::{Direction, Source};
 
 #[cfg(test)]
 mod tests;

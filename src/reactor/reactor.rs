@@ -1,10 +1,11 @@
-//! Owns mio's poll and the slab of sources.
+//! Owns mio's poll and the list of its sources.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io;
 #[cfg(not(mio_unsupported_force_poll_poll))]
 use std::os::fd::{AsFd, BorrowedFd};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -31,7 +32,9 @@ pub(crate) struct Reactor {
     registry: mio::Registry,
     events: RefCell<Events>,
     bell: Arc<mio::Waker>,
-    sources: RefCell<Slab<Source>>,
+    /// Whom an event is for. Who owns a source has it at hand, and borrows
+    /// nothing to ask whether it is ready.
+    sources: RefCell<Slab<Rc<Source>>>,
     /// The generation of the next source, shared by all slots: a slot that
     /// is used again gets one that it never had.
     generation: Cell<u32>,
@@ -75,7 +78,7 @@ impl Reactor {
         &self,
         source: &mut impl event::Source,
         connecting: bool,
-    ) -> io::Result<Token> {
+    ) -> io::Result<Rc<Source>> {
         self.add(source, |record| {
             if connecting {
                 record.watch(Interest::READABLE | Interest::WRITABLE);
@@ -89,18 +92,18 @@ impl Reactor {
         &self,
         source: &mut impl event::Source,
         interest: Interest,
-    ) -> io::Result<Token> {
+    ) -> io::Result<Rc<Source>> {
         self.add(source, |record| record.watch(interest))
     }
 
     fn add(
         &self,
         source: &mut impl event::Source,
-        begin: impl FnOnce(&mut Source),
-    ) -> io::Result<Token> {
+        begin: impl FnOnce(&Source),
+    ) -> io::Result<Rc<Source>> {
         self.origin.check()?;
-        let mut sources = self.sources.borrow_mut();
         let generation = self.next_generation();
+        let mut sources = self.sources.borrow_mut();
         let entry = sources.vacant_entry();
         let index = entry.key() as u32;
         if entry.key() >= HALF_MAX as usize {
@@ -109,12 +112,11 @@ impl Reactor {
             ));
         }
         let token = Token { index, generation };
-        let mut record = Source::new(generation);
-        begin(&mut record);
+        let record = Source::new(token);
+        begin(&record);
         self.registry
             .register(source, token.into(), record.interest())?;
-        entry.insert(record);
-        Ok(token)
+        Ok(Rc::clone(entry.insert(Rc::new(record))))
     }
 
     /// Forgets a source that is about to be closed.
@@ -122,16 +124,14 @@ impl Reactor {
     /// epoll and kqueue drop a closed fd by themselves, so no system call is
     /// spent; mio's poll(2) back end keeps a list of its own and must be told.
     /// Says whether it was still known.
-    pub(crate) fn forget(&self, token: Token, source: &mut impl event::Source) -> bool {
-        let mut sources = self.sources.borrow_mut();
-        let known = sources.get(token.index as usize);
-        if known.is_none_or(|known| known.generation != token.generation) {
+    pub(crate) fn forget(&self, known: &Source, source: &mut impl event::Source) -> bool {
+        let Some(waiting) = known.end() else {
             return false;
-        }
-        let forgotten = sources.remove(token.index as usize);
-        // Its wakers may be foreign and run code when dropped.
-        drop(sources);
+        };
+        let forgotten = self.sources.borrow_mut().remove(known.token.index as usize);
         drop(forgotten);
+        // These may be foreign and run code when dropped.
+        drop(waiting);
         if cfg!(mio_unsupported_force_poll_poll)
             && let Err(error) = self.registry.deregister(source)
         {
@@ -143,8 +143,12 @@ impl Reactor {
     /// Takes a source out of the kernel's poll and keeps its fd open, for
     /// one who goes on to use it elsewhere. A second time does nothing: by
     /// then its fd may be another's.
-    pub(crate) fn release(&self, token: Token, source: &mut impl event::Source) -> io::Result<()> {
-        let was_known = self.forget(token, source);
+    pub(crate) fn release(
+        &self,
+        known: &Source,
+        source: &mut impl event::Source,
+    ) -> io::Result<()> {
+        let was_known = self.forget(known, source);
         self.origin.check()?;
         if !was_known || cfg!(mio_unsupported_force_poll_poll) {
             return Ok(());
@@ -157,56 +161,46 @@ impl Reactor {
     #[inline]
     pub(crate) fn poll_ready(
         &self,
-        token: Token,
+        known: &Source,
         direction: Direction,
         source: &RefCell<impl event::Source>,
         cx: &Context<'_>,
     ) -> Poll<io::Result<()>> {
-        let ready = self.with(token, |known| {
-            if known.is_ready(direction) {
-                return Poll::Ready(Ok(()));
-            }
-            if !*known.watches(direction) {
-                *known.watches(direction) = true;
-                if let Err(error) = self.arm(token, source, known.interest()) {
-                    *known.watches(direction) = false;
-                    return Poll::Ready(Err(error));
-                }
-            }
-            Poll::Pending
-        });
-        if ready.is_pending() {
-            self.store(token, direction, cx);
+        if known.is_ready(direction) {
+            return Poll::Ready(Ok(()));
         }
-        ready
+        if !known.watches(direction) {
+            known.set_watches(direction, true);
+            if let Err(error) = self.arm(known, source, known.interest()) {
+                known.set_watches(direction, false);
+                return Poll::Ready(Err(error));
+            }
+        }
+        self.store(known, direction, cx);
+        Poll::Pending
     }
 
     /// Remembers who waits. The same task waits nearly always, so the waker
     /// is cloned only when it is another; and since a foreign one may run
     /// code when it is cloned or dropped, nothing is borrowed then.
-    fn store(&self, token: Token, direction: Direction, cx: &Context<'_>) {
-        let is_known = self.with(token, |known| {
-            let waiting = known.waiting(direction);
-            waiting
-                .as_ref()
-                .is_some_and(|waker| waker.will_wake(cx.waker()))
-        });
-        if !is_known {
+    #[inline]
+    fn store(&self, known: &Source, direction: Direction, cx: &Context<'_>) {
+        if !known.is_waiting(direction, cx.waker()) {
             let waker = cx.waker().clone();
-            let replaced = self.with(token, |known| known.waiting(direction).replace(waker));
+            let replaced = known.wait(direction, waker);
             drop(replaced);
         }
     }
 
     /// Notes that the last operation would have blocked.
     #[inline]
-    pub(crate) fn clear_ready(&self, token: Token, direction: Direction) {
-        self.with(token, |known| known.clear(direction));
+    pub(crate) fn clear_ready(&self, known: &Source, direction: Direction) {
+        known.clear(direction);
     }
 
     /// What the kernel has said of a source.
-    pub(crate) fn readiness(&self, token: Token) -> Ready {
-        self.with(token, |known| known.ready())
+    pub(crate) fn readiness(&self, known: &Source) -> Ready {
+        known.ready()
     }
 
     /// Forgets what was said, and has the kernel say it again if it is still
@@ -214,17 +208,14 @@ impl Reactor {
     /// call makes level-triggered polling of it.
     pub(crate) fn ask_again(
         &self,
-        token: Token,
+        known: &Source,
         interest: Interest,
         source: &RefCell<impl event::Source>,
     ) -> io::Result<()> {
-        let asked = self.with(token, |known| {
-            interest
-                .directions()
-                .for_each(|direction| known.clear(direction));
-            known.interest()
-        });
-        self.arm(token, source, asked)
+        interest
+            .directions()
+            .for_each(|direction| known.clear(direction));
+        self.arm(known, source, known.interest())
     }
 
     /// Notes that a read or write moved `moved` of `wanted` bytes.
@@ -237,7 +228,7 @@ impl Reactor {
     #[inline]
     pub(crate) fn note_moved(
         &self,
-        token: Token,
+        known: &Source,
         direction: Direction,
         source: &RefCell<impl event::Source>,
         moved: usize,
@@ -246,16 +237,13 @@ impl Reactor {
         if moved == 0 || moved >= wanted {
             return;
         }
-        if let Err(error) = self.rearm(token, source) {
+        if let Err(error) = self.rearm(known, source) {
             // Then it stays ready, and the next try tells. poll(2) only: mio
             // has taken an fd that failed or was hung up off its list.
             log::debug!("a socket could not be armed again: {error}");
             return;
         }
-        self.with(token, |known| match direction {
-            Direction::Read => known.readable = known.has_urgent,
-            Direction::Write => known.writable = false,
-        });
+        known.drain(direction);
     }
 
     /// Asks again to be told of `source`, where mio cannot know that an
@@ -264,41 +252,38 @@ impl Reactor {
     /// of its own would block. A bare fd has none, a short read was none.
     pub(crate) fn rearm(
         &self,
-        token: Token,
+        known: &Source,
         source: &RefCell<impl event::Source>,
     ) -> io::Result<()> {
         if cfg!(mio_unsupported_force_poll_poll) {
-            return self.arm(token, source, self.with(token, |known| known.interest()));
+            return self.arm(known, source, known.interest());
         }
         Ok(())
     }
 
     /// Assumes that there is something to read, before the kernel says so.
-    pub(crate) fn assume_readable(&self, token: Token) {
-        self.with(token, |known| known.readable = true);
+    pub(crate) fn assume_readable(&self, known: &Source) {
+        known.assume_readable();
     }
 
     /// What is known of the peer. While it is not gone, the task is woken
     /// when that changes (or when data arrives).
     pub(crate) fn poll_peer(
         &self,
-        token: Token,
+        known: &Source,
         source: &RefCell<impl event::Source>,
         cx: &Context<'_>,
     ) -> PeerState {
-        let state = self.with(token, |known| {
-            let state = known.peer_state();
-            if state != PeerState::Gone
-                && cfg!(mio_unsupported_force_poll_poll)
-                && !known.readable
-                && let Err(error) = self.arm(token, source, known.interest())
-            {
-                log::debug!("a socket could not be watched for its peer's end: {error}");
-            }
-            state
-        });
+        let state = known.peer_state();
+        if state != PeerState::Gone
+            && cfg!(mio_unsupported_force_poll_poll)
+            && !known.ready().readable
+            && let Err(error) = self.arm(known, source, known.interest())
+        {
+            log::debug!("a socket could not be watched for its peer's end: {error}");
+        }
         if state != PeerState::Gone {
-            self.store(token, Direction::Read, cx);
+            self.store(known, Direction::Read, cx);
         }
         state
     }
@@ -320,11 +305,11 @@ impl Reactor {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             Err(error) => return Err(error),
         }
-        let mut sources = self.sources.borrow_mut();
+        let sources = self.sources.borrow();
         for event in events.iter().filter(|event| event.token() != BELL) {
             let token = Token::from(event.token());
-            match sources.get_mut(token.index as usize) {
-                Some(known) if known.generation == token.generation => {
+            match sources.get(token.index as usize) {
+                Some(known) if known.token == token => {
                     wakers.extend(known.note(event).into_iter().flatten());
                 }
                 _ => self.late_events.set(self.late_events.get() + 1),
@@ -346,7 +331,7 @@ impl Reactor {
         for event in events.iter().filter(|event| event.token() != BELL) {
             let token = Token::from(event.token());
             let known = sources.get(token.index as usize);
-            if known.is_some_and(|known| known.generation == token.generation) {
+            if known.is_some_and(|known| known.token == token) {
                 tell(token.index, readiness_bits(event));
             }
         }
@@ -367,13 +352,15 @@ impl Reactor {
 
     fn arm(
         &self,
-        token: Token,
+        known: &Source,
         source: &RefCell<impl event::Source>,
         interest: mio::Interest,
     ) -> io::Result<()> {
         self.origin.check()?;
         let source = &mut *source.borrow_mut();
-        let armed = self.registry.reregister(source, token.into(), interest);
+        let armed = self
+            .registry
+            .reregister(source, known.token.into(), interest);
         if cfg!(mio_unsupported_force_poll_poll)
             && armed
                 .as_ref()
@@ -381,7 +368,7 @@ impl Reactor {
         {
             // mio has taken it off poll(2)'s list, as all that failed or was
             // hung up. A bare fd can be put back.
-            let added = self.registry.register(source, token.into(), interest);
+            let added = self.registry.register(source, known.token.into(), interest);
             return added.or(armed);
         }
         armed
@@ -392,14 +379,6 @@ impl Reactor {
         let next = (self.generation.get() + 1) % HALF_MAX;
         self.generation.set(next);
         next
-    }
-
-    fn with<R>(&self, token: Token, act: impl FnOnce(&mut Source) -> R) -> R {
-        let mut sources = self.sources.borrow_mut();
-        match sources.get_mut(token.index as usize) {
-            Some(known) if known.generation == token.generation => act(known),
-            _ => unreachable!("a token is used by the socket that owns its source"),
-        }
     }
 }
 

@@ -1,8 +1,11 @@
 //! One source: what is known of its readiness, and who waits for it.
 
+use std::cell::Cell;
+use std::mem;
 use std::task::Waker;
 
 use super::interest::{Interest, Ready};
+use super::token::Token;
 
 /// Reading or writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,104 +48,186 @@ pub enum PeerState {
     Gone,
 }
 
-/// The record of one registered fd.
-#[derive(Debug)]
-pub(super) struct Source {
-    pub(super) generation: u32,
-    pub(super) readable: bool,
-    pub(super) writable: bool,
-    /// The kernel was asked to say when the fd becomes readable.
-    pub(super) watches_read: bool,
-    /// The kernel was asked to say when the fd becomes writable.
-    pub(super) watches_write: bool,
-    /// The peer sends no more. Never cleared: edge-triggered polling will
-    /// not say it again, so readiness stays set beside it.
-    pub(super) read_closed: bool,
-    pub(super) write_closed: bool,
-    pub(super) failed: bool,
-    /// Urgent data has come, at which reads stop short. Never cleared.
-    pub(super) has_urgent: bool,
-    pub(super) reader: Option<Waker>,
-    pub(super) writer: Option<Waker>,
+/// The record of one registered fd. All of it is read and written through
+/// `&`: whoever asks whether a socket is ready borrows nothing.
+pub(crate) struct Source {
+    pub(super) token: Token,
+    flags: Cell<Flags>,
+    reader: Cell<Option<Waker>>,
+    writer: Cell<Option<Waker>>,
 }
 
-impl Source {
-    pub(super) fn new(generation: u32) -> Self {
-        Source {
-            generation,
-            readable: false,
-            // A fresh socket has an empty send buffer: try first, ask the
-            // kernel only after the first short write.
-            writable: true,
-            watches_read: true,
-            watches_write: false,
-            read_closed: false,
-            write_closed: false,
-            failed: false,
-            has_urgent: false,
-            reader: None,
-            writer: None,
-        }
-    }
+#[derive(Clone, Copy, Default)]
+struct Flags {
+    readable: bool,
+    writable: bool,
+    /// The kernel was asked to say when the fd becomes readable.
+    watches_read: bool,
+    /// The kernel was asked to say when the fd becomes writable.
+    watches_write: bool,
+    /// The peer sends no more. Never cleared: edge-triggered polling will
+    /// not say it again, so readiness stays set beside it.
+    read_closed: bool,
+    write_closed: bool,
+    failed: bool,
+    /// Urgent data has come, at which reads stop short. Never cleared.
+    has_urgent: bool,
+    /// The reactor has forgotten it.
+    is_over: bool,
+}
 
-    pub(super) fn is_ready(&self, direction: Direction) -> bool {
+impl Flags {
+    fn is_ready(self, direction: Direction) -> bool {
         match direction {
             Direction::Read => self.readable || self.read_closed,
             Direction::Write => self.writable || self.write_closed,
         }
     }
+}
 
-    pub(super) fn waiting(&mut self, direction: Direction) -> &mut Option<Waker> {
-        match direction {
-            Direction::Read => &mut self.reader,
-            Direction::Write => &mut self.writer,
+impl Source {
+    /// A fresh socket, which has an empty send buffer: try first, ask the
+    /// kernel only after the first short write.
+    pub(super) fn new(token: Token) -> Self {
+        Source {
+            token,
+            flags: Cell::new(Flags {
+                writable: true,
+                watches_read: true,
+                ..Flags::default()
+            }),
+            reader: Cell::default(),
+            writer: Cell::default(),
         }
     }
 
+    /// What tells it from all others that are registered now.
+    pub(crate) fn index(&self) -> u32 {
+        self.token.index
+    }
+
+    /// Begins as one of which nothing is known, and only this is wanted.
+    pub(super) fn watch(&self, interest: Interest) {
+        self.flags.set(Flags {
+            watches_read: interest.is_readable(),
+            watches_write: interest.is_writable(),
+            ..Flags::default()
+        });
+    }
+
+    /// Ends, if it has not, and gives what must be dropped: wakers may be
+    /// foreign.
+    pub(super) fn end(&self) -> Option<[Option<Waker>; 2]> {
+        let mut flags = self.flags.get();
+        if flags.is_over {
+            return None;
+        }
+        flags.is_over = true;
+        self.flags.set(flags);
+        Some([self.reader.take(), self.writer.take()])
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Flags)) {
+        let mut flags = self.flags.get();
+        change(&mut flags);
+        self.flags.set(flags);
+    }
+
+    #[inline]
+    pub(crate) fn is_ready(&self, direction: Direction) -> bool {
+        self.flags.get().is_ready(direction)
+    }
+
+    fn waiting(&self, direction: Direction) -> &Cell<Option<Waker>> {
+        match direction {
+            Direction::Read => &self.reader,
+            Direction::Write => &self.writer,
+        }
+    }
+
+    /// Whether this is who waits for a direction.
+    #[inline]
+    pub(super) fn is_waiting(&self, direction: Direction, waker: &Waker) -> bool {
+        let waiting = self.waiting(direction).take();
+        let is_known = waiting.as_ref().is_some_and(|known| known.will_wake(waker));
+        let nobody = self.waiting(direction).replace(waiting);
+        debug_assert!(nobody.is_none(), "nothing has run meanwhile");
+        // Forgotten only so that no code is made for dropping it.
+        mem::forget(nobody);
+        is_known
+    }
+
+    /// Remembers who waits, and gives who waited before.
+    pub(super) fn wait(&self, direction: Direction, waker: Waker) -> Option<Waker> {
+        self.waiting(direction).replace(Some(waker))
+    }
+
     /// Notes what an event said, and gives the wakers of those it concerns.
-    pub(super) fn note(&mut self, event: &mio::event::Event) -> [Option<Waker>; 2] {
+    #[inline]
+    pub(super) fn note(&self, event: &mio::event::Event) -> [Option<Waker>; 2] {
+        let mut flags = self.flags.get();
         let failed = event.is_error();
-        self.failed |= failed;
-        self.read_closed |= event.is_read_closed() || failed;
-        self.write_closed |= event.is_write_closed() || failed;
-        self.has_urgent |= event.is_priority();
-        self.readable |= event.is_readable();
-        self.writable |= event.is_writable();
-        let reader = self.is_ready(Direction::Read).then(|| self.reader.take());
-        let writer = self.is_ready(Direction::Write).then(|| self.writer.take());
-        [reader.flatten(), writer.flatten()]
+        flags.failed |= failed;
+        flags.read_closed |= event.is_read_closed() || failed;
+        flags.write_closed |= event.is_write_closed() || failed;
+        flags.has_urgent |= event.is_priority();
+        flags.readable |= event.is_readable();
+        flags.writable |= event.is_writable();
+        self.flags.set(flags);
+        let woken = |direction| match flags.is_ready(direction) {
+            true => self.waiting(direction).take(),
+            false => None,
+        };
+        [woken(Direction::Read), woken(Direction::Write)]
     }
 
     /// Forgets what was said of a direction: the kernel has just said that
     /// it is neither ready nor closed, or is about to be asked again. An
     /// event that seemed to say so must not make its task try for ever.
-    pub(super) fn clear(&mut self, direction: Direction) {
-        self.failed = false;
-        match direction {
-            Direction::Read => (self.readable, self.read_closed) = (false, false),
-            Direction::Write => (self.writable, self.write_closed) = (false, false),
-        }
+    pub(super) fn clear(&self, direction: Direction) {
+        self.change(|flags| {
+            flags.failed = false;
+            match direction {
+                Direction::Read => (flags.readable, flags.read_closed) = (false, false),
+                Direction::Write => (flags.writable, flags.write_closed) = (false, false),
+            }
+        });
+    }
+
+    /// Notes that an operation has moved all there was to move.
+    #[inline]
+    pub(super) fn drain(&self, direction: Direction) {
+        self.change(|flags| match direction {
+            Direction::Read => flags.readable = flags.has_urgent,
+            Direction::Write => flags.writable = false,
+        });
+    }
+
+    pub(super) fn assume_readable(&self) {
+        self.change(|flags| flags.readable = true);
     }
 
     /// Whether the kernel was asked about a direction.
-    pub(super) fn watches(&mut self, direction: Direction) -> &mut bool {
+    #[inline]
+    pub(super) fn watches(&self, direction: Direction) -> bool {
         match direction {
-            Direction::Read => &mut self.watches_read,
-            Direction::Write => &mut self.watches_write,
+            Direction::Read => self.flags.get().watches_read,
+            Direction::Write => self.flags.get().watches_write,
         }
     }
 
-    /// Begins as one of which nothing is known, and only this is wanted.
-    pub(super) fn watch(&mut self, interest: Interest) {
-        self.watches_read = interest.is_readable();
-        self.watches_write = interest.is_writable();
-        self.writable = false;
+    pub(super) fn set_watches(&self, direction: Direction, watches: bool) {
+        self.change(|flags| match direction {
+            Direction::Read => flags.watches_read = watches,
+            Direction::Write => flags.watches_write = watches,
+        });
     }
 
     /// What the kernel was asked to tell of this source.
     pub(super) fn interest(&self) -> mio::Interest {
+        let flags = self.flags.get();
         // mio wants one at least.
-        let mut interest = match self.watches_read {
+        let mut interest = match flags.watches_read {
             true => mio::Interest::READABLE,
             false => mio::Interest::WRITABLE,
         };
@@ -150,10 +235,10 @@ impl Source {
             any(target_os = "linux", target_os = "android"),
             not(mio_unsupported_force_poll_poll)
         ))]
-        if self.watches_read {
+        if flags.watches_read {
             interest |= mio::Interest::PRIORITY;
         }
-        if self.watches_write {
+        if flags.watches_write {
             interest |= mio::Interest::WRITABLE;
         }
         interest
@@ -161,17 +246,19 @@ impl Source {
 
     /// What the kernel has said so far.
     pub(super) fn ready(&self) -> Ready {
+        let flags = self.flags.get();
         Ready {
-            readable: self.readable,
-            writable: self.writable,
-            read_closed: self.read_closed,
-            write_closed: self.write_closed,
-            error: self.failed,
+            readable: flags.readable,
+            writable: flags.writable,
+            read_closed: flags.read_closed,
+            write_closed: flags.write_closed,
+            error: flags.failed,
         }
     }
 
     pub(super) fn peer_state(&self) -> PeerState {
-        match (self.read_closed, self.write_closed) {
+        let flags = self.flags.get();
+        match (flags.read_closed, flags.write_closed) {
             (false, false) => PeerState::Open,
             (true, false) => PeerState::HalfClosed,
             (_, true) => PeerState::Gone,

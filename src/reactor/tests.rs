@@ -18,7 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::reactor::Reactor;
-use super::source::{Direction, PeerState};
+use super::source::{Direction, PeerState, Source};
 use super::token::{BELL, HALF_MAX, Token};
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -44,17 +44,23 @@ fn pair() -> (TcpStream, TcpStream) {
 }
 
 /// A registered socket, and its blocking peer.
-fn watched(reactor: &Reactor) -> (Token, Socket, TcpStream) {
+fn watched(reactor: &Reactor) -> (Rc<Source>, Socket, TcpStream) {
     let (peer, stream) = pair();
     stream.set_nonblocking(true).unwrap();
     let mut io = mio::net::TcpStream::from_std(stream);
-    let token = reactor.register(&mut io, false).unwrap();
-    (token, RefCell::new(io), peer)
+    let source = reactor.register(&mut io, false).unwrap();
+    (source, RefCell::new(io), peer)
 }
 
-fn poll(reactor: &Reactor, token: Token, direction: Direction, io: &Socket, waker: &Waker) -> bool {
+fn poll(
+    reactor: &Reactor,
+    source: &Source,
+    direction: Direction,
+    io: &Socket,
+    waker: &Waker,
+) -> bool {
     let cx = Context::from_waker(waker);
-    match reactor.poll_ready(token, direction, io, &cx) {
+    match reactor.poll_ready(source, direction, io, &cx) {
         Poll::Ready(result) => {
             result.unwrap();
             true
@@ -97,22 +103,22 @@ fn a_token_survives_the_way_through_mio_and_is_never_the_bell() {
 #[test]
 fn readiness_is_remembered_until_it_is_cleared() {
     let reactor = Reactor::new().unwrap();
-    let (token, io, mut peer) = watched(&reactor);
+    let (source, io, mut peer) = watched(&reactor);
     let count = Arc::new(Count::default());
     let waker = Waker::from(Arc::clone(&count));
-    assert!(!poll(&reactor, token, Direction::Read, &io, &waker));
+    assert!(!poll(&reactor, &source, Direction::Read, &io, &waker));
     peer.write_all(b"tick").unwrap();
     park_for(&reactor, 1);
     assert_eq!(count.0.load(Ordering::SeqCst), 1);
-    assert!(poll(&reactor, token, Direction::Read, &io, &waker));
+    assert!(poll(&reactor, &source, Direction::Read, &io, &waker));
     assert!(
-        poll(&reactor, token, Direction::Read, &io, &waker),
+        poll(&reactor, &source, Direction::Read, &io, &waker),
         "asking does not use it up"
     );
     // Read dry, as `net` does: poll(2) arms an fd again only when mio sees it would block.
     while io.borrow_mut().read(&mut [0; 8]).is_ok() {}
-    reactor.clear_ready(token, Direction::Read);
-    assert!(!poll(&reactor, token, Direction::Read, &io, &waker));
+    reactor.clear_ready(&source, Direction::Read);
+    assert!(!poll(&reactor, &source, Direction::Read, &io, &waker));
     peer.write_all(b"tock").unwrap();
     park_for(&reactor, 1);
     assert_eq!(count.0.load(Ordering::SeqCst), 2);
@@ -121,36 +127,36 @@ fn readiness_is_remembered_until_it_is_cleared() {
 #[test]
 fn a_short_read_clears_and_a_full_one_does_not() {
     let reactor = Reactor::new().unwrap();
-    let (token, io, mut peer) = watched(&reactor);
+    let (source, io, mut peer) = watched(&reactor);
     let waker = Waker::noop();
-    assert!(!poll(&reactor, token, Direction::Read, &io, waker));
+    assert!(!poll(&reactor, &source, Direction::Read, &io, waker));
     peer.write_all(b"tick").unwrap();
     park_for(&reactor, 1);
     for (moved, wanted, still) in [(4, 4, true), (0, 4, true)] {
-        reactor.note_moved(token, Direction::Read, &io, moved, wanted);
-        let ready = poll(&reactor, token, Direction::Read, &io, waker);
+        reactor.note_moved(&source, Direction::Read, &io, moved, wanted);
+        let ready = poll(&reactor, &source, Direction::Read, &io, waker);
         assert_eq!(ready, still, "{moved} of {wanted}");
     }
     assert_eq!(io.borrow_mut().read(&mut [0; 8]).unwrap(), 4);
-    reactor.note_moved(token, Direction::Read, &io, 4, 8);
-    assert!(!poll(&reactor, token, Direction::Read, &io, waker));
+    reactor.note_moved(&source, Direction::Read, &io, 4, 8);
+    assert!(!poll(&reactor, &source, Direction::Read, &io, waker));
     // No operation would have blocked, and yet what comes next is told: also on poll(2).
     peer.write_all(b"tock").unwrap();
     park_for(&reactor, 1);
-    assert!(poll(&reactor, token, Direction::Read, &io, waker));
+    assert!(poll(&reactor, &source, Direction::Read, &io, waker));
 }
 
 #[test]
 fn a_short_read_after_the_peers_end_stays_ready() {
     let reactor = Reactor::new().unwrap();
-    let (token, io, mut peer) = watched(&reactor);
+    let (source, io, mut peer) = watched(&reactor);
     let waker = Waker::noop();
-    assert!(!poll(&reactor, token, Direction::Read, &io, waker));
+    assert!(!poll(&reactor, &source, Direction::Read, &io, waker));
     peer.write_all(b"last").unwrap();
     drop(peer);
     // The data and the end may come as one event or as two.
     let began = Instant::now();
-    while reactor.poll_peer(token, &io, &Context::from_waker(waker)) == PeerState::Open {
+    while reactor.poll_peer(&source, &io, &Context::from_waker(waker)) == PeerState::Open {
         assert!(began.elapsed() < DEADLINE);
         reactor
             .park(Some(Duration::from_millis(20)), &mut Vec::new())
@@ -158,9 +164,9 @@ fn a_short_read_after_the_peers_end_stays_ready() {
     }
     let mut buf = [0; 64];
     let moved = io.borrow_mut().read(&mut buf).unwrap();
-    reactor.note_moved(token, Direction::Read, &io, moved, buf.len());
+    reactor.note_moved(&source, Direction::Read, &io, moved, buf.len());
     assert!(
-        poll(&reactor, token, Direction::Read, &io, waker),
+        poll(&reactor, &source, Direction::Read, &io, waker),
         "the end is still to be read"
     );
     assert_eq!(io.borrow_mut().read(&mut buf).unwrap(), 0);
@@ -169,11 +175,11 @@ fn a_short_read_after_the_peers_end_stays_ready() {
 #[test]
 fn a_writer_is_watched_only_after_the_first_short_write() {
     let reactor = Reactor::new().unwrap();
-    let (token, io, mut peer) = watched(&reactor);
+    let (source, io, mut peer) = watched(&reactor);
     let count = Arc::new(Count::default());
     let waker = Waker::from(Arc::clone(&count));
     assert!(
-        poll(&reactor, token, Direction::Write, &io, &waker),
+        poll(&reactor, &source, Direction::Write, &io, &waker),
         "tried before it is asked for"
     );
     let block = [0; 64 * 1024];
@@ -185,8 +191,8 @@ fn a_writer_is_watched_only_after_the_first_short_write() {
             Err(error) => panic!("{error}"),
         }
     }
-    reactor.clear_ready(token, Direction::Write);
-    assert!(!poll(&reactor, token, Direction::Write, &io, &waker));
+    reactor.clear_ready(&source, Direction::Write);
+    assert!(!poll(&reactor, &source, Direction::Write, &io, &waker));
     let reader = thread::spawn(move || {
         let mut taken = vec![0; sent];
         peer.read_exact(&mut taken).unwrap();
@@ -194,27 +200,27 @@ fn a_writer_is_watched_only_after_the_first_short_write() {
     });
     park_for(&reactor, 1);
     assert_eq!(count.0.load(Ordering::SeqCst), 1);
-    assert!(poll(&reactor, token, Direction::Write, &io, &waker));
+    assert!(poll(&reactor, &source, Direction::Write, &io, &waker));
     drop(reader.join().unwrap());
 }
 
 #[test]
 fn reader_and_writer_are_woken_apart() {
     let reactor = Reactor::new().unwrap();
-    let (token, io, peer) = watched(&reactor);
-    reactor.clear_ready(token, Direction::Write);
+    let (source, io, peer) = watched(&reactor);
+    reactor.clear_ready(&source, Direction::Write);
     let counts = [0, 1].map(|_| Arc::new(Count::default()));
     let [reads, writes] = counts
         .each_ref()
         .map(|count| Waker::from(Arc::clone(count)));
-    assert!(!poll(&reactor, token, Direction::Read, &io, &reads));
+    assert!(!poll(&reactor, &source, Direction::Read, &io, &reads));
     // Arming it reports at once that there is room.
-    assert!(!poll(&reactor, token, Direction::Write, &io, &writes));
+    assert!(!poll(&reactor, &source, Direction::Write, &io, &writes));
     park_for(&reactor, 1);
     peer.shutdown(Shutdown::Write).unwrap();
     park_for(&reactor, 1);
     assert_eq!(counts.map(|count| count.0.load(Ordering::SeqCst)), [1, 1]);
-    assert!(poll(&reactor, token, Direction::Read, &io, &reads));
+    assert!(poll(&reactor, &source, Direction::Read, &io, &reads));
 }
 
 /// With a copy of the fd open, the kernel goes on to report a source that was forgotten.
@@ -224,18 +230,18 @@ fn late_readiness_reaches_nobody_and_is_counted() {
     let reactor = Reactor::new().unwrap();
     let (old, io, mut peer) = watched(&reactor);
     let copy = io.borrow().as_fd().try_clone_to_owned().unwrap();
-    reactor.forget(old, &mut *io.borrow_mut());
+    reactor.forget(&old, &mut *io.borrow_mut());
     drop(io);
-    let (token, next, _next_peer) = watched(&reactor);
+    let (source, next, _next_peer) = watched(&reactor);
     assert_eq!(
-        mio::Token::from(token).0 as u32,
-        mio::Token::from(old).0 as u32,
+        mio::Token::from(source.token).0 as u32,
+        mio::Token::from(old.token).0 as u32,
         "the same place"
     );
-    assert_ne!(token, old);
+    assert_ne!(source.token, old.token);
     let count = Arc::new(Count::default());
     let waker = Waker::from(Arc::clone(&count));
-    assert!(!poll(&reactor, token, Direction::Read, &next, &waker));
+    assert!(!poll(&reactor, &source, Direction::Read, &next, &waker));
     peer.write_all(b"late").unwrap();
     let began = Instant::now();
     let mut wakers = Vec::new();
@@ -246,11 +252,11 @@ fn late_readiness_reaches_nobody_and_is_counted() {
             .unwrap();
     }
     assert!(wakers.is_empty());
-    assert!(!poll(&reactor, token, Direction::Read, &next, &waker));
+    assert!(!poll(&reactor, &source, Direction::Read, &next, &waker));
     assert_eq!(reactor.counts().0, 1);
     // And on the way down: forgetting the old one again does not hit the new one.
     let mut copy = mio::net::TcpStream::from_std(TcpStream::from(copy));
-    reactor.forget(old, &mut copy);
+    reactor.forget(&old, &mut copy);
     assert_eq!(reactor.counts().0, 1);
 }
 
@@ -259,10 +265,10 @@ fn a_place_used_again_gets_a_generation_it_never_had() {
     let reactor = Reactor::new().unwrap();
     let mut seen = Vec::new();
     for _ in 0..50 {
-        let (token, io, _peer) = watched(&reactor);
-        assert!(!seen.contains(&token));
-        seen.push(token);
-        reactor.forget(token, &mut *io.borrow_mut());
+        let (source, io, _peer) = watched(&reactor);
+        assert!(!seen.contains(&source.token));
+        seen.push(source.token);
+        reactor.forget(&source, &mut *io.borrow_mut());
     }
     assert_eq!(reactor.counts().0, 0);
 }
@@ -270,9 +276,15 @@ fn a_place_used_again_gets_a_generation_it_never_had() {
 #[test]
 fn a_released_source_lives_on_without_the_reactor() {
     let reactor = Reactor::new().unwrap();
-    let (token, io, mut peer) = watched(&reactor);
-    assert!(!poll(&reactor, token, Direction::Read, &io, Waker::noop()));
-    reactor.release(token, &mut *io.borrow_mut()).unwrap();
+    let (source, io, mut peer) = watched(&reactor);
+    assert!(!poll(
+        &reactor,
+        &source,
+        Direction::Read,
+        &io,
+        Waker::noop()
+    ));
+    reactor.release(&source, &mut *io.borrow_mut()).unwrap();
     peer.write_all(b"x").unwrap();
     let mut buf = [0];
     let began = Instant::now();
@@ -301,32 +313,38 @@ fn a_replaced_or_forgotten_waker_may_use_the_reactor_when_dropped() {
     impl Drop for UsesReactor {
         fn drop(&mut self) {
             let reactor = REACTOR.with_borrow(|reactor| reactor.clone().unwrap());
-            let (token, io, _peer) = watched(&reactor);
-            assert!(!poll(&reactor, token, Direction::Read, &io, Waker::noop()));
-            reactor.forget(token, &mut *io.borrow_mut());
+            let (source, io, _peer) = watched(&reactor);
+            assert!(!poll(
+                &reactor,
+                &source,
+                Direction::Read,
+                &io,
+                Waker::noop()
+            ));
+            reactor.forget(&source, &mut *io.borrow_mut());
         }
     }
     let reactor = Rc::new(Reactor::new().unwrap());
     REACTOR.set(Some(Rc::clone(&reactor)));
-    let (token, io, _peer) = watched(&reactor);
+    let (source, io, _peer) = watched(&reactor);
     for _ in 0..2 {
         let waker = Waker::from(Arc::new(UsesReactor));
-        assert!(!poll(&reactor, token, Direction::Read, &io, &waker));
+        assert!(!poll(&reactor, &source, Direction::Read, &io, &waker));
     }
     let waker = Waker::from(Arc::new(UsesReactor));
-    reactor.poll_peer(token, &io, &Context::from_waker(&waker));
+    reactor.poll_peer(&source, &io, &Context::from_waker(&waker));
     drop(waker);
-    reactor.forget(token, &mut *io.borrow_mut());
+    reactor.forget(&source, &mut *io.borrow_mut());
     assert_eq!(reactor.counts().0, 0);
 }
 
 #[test]
 fn the_peers_state_is_told_without_reading() {
     let reactor = Reactor::new().unwrap();
-    let (token, io, mut peer) = watched(&reactor);
+    let (source, io, mut peer) = watched(&reactor);
     let count = Arc::new(Count::default());
     let waker = Waker::from(Arc::clone(&count));
-    let state = || reactor.poll_peer(token, &io, &Context::from_waker(&waker));
+    let state = || reactor.poll_peer(&source, &io, &Context::from_waker(&waker));
     assert_eq!(state(), PeerState::Open);
     peer.write_all(b"x").unwrap();
     park_for(&reactor, 1);

@@ -1,7 +1,7 @@
-//! What the kernel hands back with an event: slab key and generation.
+//! What the kernel hands back with an event: place and generation.
 //!
-//! An event may have been fetched before its source was closed and its slab
-//! key, even its fd, given to another. The generation tells: a token names
+//! An event may have been fetched before its source was closed and its
+//! place, even its fd, given to another. The generation tells: a token names
 //! one source for ever, and late readiness reaches nobody.
 
 /// Names one source.
@@ -14,10 +14,10 @@ pub(crate) struct Token {
 /// Half of a word each: 32 bits on 64-bit machines.
 const INDEX_BITS: u32 = usize::BITS / 2;
 
-/// The largest slab key and generation a token can carry.
+/// The largest place and generation a token can carry.
 pub(super) const HALF_MAX: u32 = (usize::MAX >> INDEX_BITS) as u32;
 
-/// The token of the bell that rouses a parked loop. No source gets this key.
+/// The token of the bell that rouses a parked loop. No source gets this place.
 pub(super) const BELL: mio::Token = mio::Token(usize::MAX);
 
 impl From<Token> for mio::Token {

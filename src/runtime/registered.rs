@@ -18,7 +18,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use super::parts::Parts;
-use crate::reactor::{Direction, EventSource, Interest, PeerState, Ready, Token};
+use crate::reactor::{Direction, EventSource, Interest, PeerState, Ready, Source};
 use crate::watch::{IoKind, WaitKind, waits_for};
 
 /// A source of events that is registered with the reactor of a runtime, until
@@ -27,7 +27,7 @@ pub(crate) struct Registered<S: EventSource> {
     /// In a cell because mio wants `&mut` to change an interest. Borrowed
     /// for one system call at a time.
     io: RefCell<S>,
-    token: Token,
+    source: Rc<Source>,
     parts: Rc<Parts>,
     /// Its descriptor may stay open when this goes.
     is_outlived: bool,
@@ -59,15 +59,15 @@ impl<S: EventSource> Registered<S> {
     fn register(
         parts: Rc<Parts>,
         mut io: S,
-        registered: impl FnOnce(&mut S) -> io::Result<Token>,
+        registered: impl FnOnce(&mut S) -> io::Result<Rc<Source>>,
     ) -> io::Result<Self> {
-        let token = registered(&mut io)?;
+        let source = registered(&mut io)?;
         if let Some(watch) = parts.watch() {
-            watch.fd_added(token.index, io.as_raw_fd(), kind_of::<S>());
+            watch.fd_added(source.index(), io.as_raw_fd(), kind_of::<S>());
         }
         Ok(Registered {
             io: RefCell::new(io),
-            token,
+            source,
             parts,
             is_outlived: false,
         })
@@ -76,7 +76,7 @@ impl<S: EventSource> Registered<S> {
     /// Assumes that there is something to read: data that came before the
     /// registration is announced by no later event on kqueue.
     pub(crate) fn assume_readable(&self) {
-        self.parts.reactor.assume_readable(self.token);
+        self.parts.reactor.assume_readable(&self.source);
     }
 
     pub(crate) fn parts(&self) -> &Rc<Parts> {
@@ -92,7 +92,7 @@ impl<S: EventSource> Registered<S> {
     /// stays open.
     pub(crate) fn release(&self) -> io::Result<()> {
         let io = &mut *self.io.borrow_mut();
-        self.parts.reactor.release(self.token, io)
+        self.parts.reactor.release(&self.source, io)
     }
 
     /// Whether an operation in this direction is worth a try.
@@ -102,8 +102,16 @@ impl<S: EventSource> Registered<S> {
         cx: &Context<'_>,
         direction: Direction,
     ) -> Poll<io::Result<()>> {
+        if self.source.is_ready(direction) {
+            return Poll::Ready(Ok(()));
+        }
+        self.wait_until_ready(cx, direction)
+    }
+
+    #[inline(never)]
+    fn wait_until_ready(&self, cx: &Context<'_>, direction: Direction) -> Poll<io::Result<()>> {
         let reactor = &self.parts.reactor;
-        let ready = reactor.poll_ready(self.token, direction, &self.io, cx);
+        let ready = reactor.poll_ready(&self.source, direction, &self.io, cx);
         if ready.is_pending() {
             let kind = match direction {
                 Direction::Read => WaitKind::Readable,
@@ -117,25 +125,27 @@ impl<S: EventSource> Registered<S> {
     /// Notes that an operation would have blocked: the next try waits for the
     /// kernel's word.
     pub(crate) fn clear_ready(&self, direction: Direction) -> io::Result<()> {
-        self.parts.reactor.clear_ready(self.token, direction);
-        self.parts.reactor.rearm(self.token, &self.io)
+        self.parts.reactor.clear_ready(&self.source, direction);
+        self.parts.reactor.rearm(&self.source, &self.io)
     }
 
     /// What the kernel has said of it.
     pub(crate) fn readiness(&self) -> Ready {
-        self.parts.reactor.readiness(self.token)
+        self.parts.reactor.readiness(&self.source)
     }
 
     /// Forgets what the kernel has said, and has it say again what is still
     /// so. Costs a system call, and needs no operation to have blocked.
     pub(crate) fn ask_again(&self, interest: Interest) -> io::Result<()> {
-        self.parts.reactor.ask_again(self.token, interest, &self.io)
+        self.parts
+            .reactor
+            .ask_again(&self.source, interest, &self.io)
     }
 
     /// What is known of the peer without reading. Unless it is gone, the task
     /// is woken when that changes, or when data arrives.
     pub(crate) fn poll_peer(&self, cx: &Context<'_>) -> PeerState {
-        self.parts.reactor.poll_peer(self.token, &self.io, cx)
+        self.parts.reactor.poll_peer(&self.source, &self.io, cx)
     }
 
     /// Tries `operation` now, whatever is known of its readiness.
@@ -179,7 +189,7 @@ impl<S: EventSource> Registered<S> {
                 && watch.is_full()
             {
                 let op = op_of::<S>(direction);
-                watch.io_done(self.token.index, op, sized(&result, &size));
+                watch.io_done(self.source.index(), op, sized(&result, &size));
             }
             match result {
                 Ok(done) => {
@@ -208,7 +218,7 @@ impl<S: EventSource> Registered<S> {
         let size = |&moved: &usize| moved as i64;
         let moved = ready!(self.poll_sized(cx, direction, operation, size))?;
         let reactor = &self.parts.reactor;
-        reactor.note_moved(self.token, direction, &self.io, moved, wanted);
+        reactor.note_moved(&self.source, direction, &self.io, moved, wanted);
         Poll::Ready(Ok(moved))
     }
 }
@@ -216,10 +226,10 @@ impl<S: EventSource> Registered<S> {
 impl<S: EventSource> Drop for Registered<S> {
     fn drop(&mut self) {
         if let Some(watch) = self.parts.watch() {
-            watch.fd_removed(self.token.index);
+            watch.fd_removed(self.source.index());
         }
         if !self.is_outlived {
-            self.parts.reactor.forget(self.token, self.io.get_mut());
+            self.parts.reactor.forget(&self.source, self.io.get_mut());
         } else if let Err(error) = self.release() {
             log::debug!("a descriptor could not be taken out of the kernel's poll: {error}");
         }
