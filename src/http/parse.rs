@@ -48,37 +48,43 @@ pub(super) fn parse_head(
     let slots = &mut slots[..limits.headers_max.min(HEADERS_CAP)];
     let mut request = httparse::Request::new(&mut []);
     let outcome = request.parse_with_uninit_headers(window, slots);
-
-    if request
-        .path
-        .is_some_and(|target| target.len() > limits.target_bytes_max)
-    {
-        take_request_line(&request, head);
-        return Err(ProtocolError::TargetTooLong);
-    }
+    let target_len = request.path.map_or(0, str::len);
     match outcome {
-        Ok(httparse::Status::Complete(len)) => {
+        Ok(httparse::Status::Complete(len)) if target_len <= limits.target_bytes_max => {
             take_request_line(&request, head);
             accept(&window[..len], &request, head).map(Some)
         }
-        Ok(httparse::Status::Partial) if window.len() < head_bytes_max => Ok(None),
-        Ok(httparse::Status::Partial) => {
-            take_request_line(&request, head);
-            let in_target = request.method.is_some() && request.path.is_none();
-            Err(if in_target {
-                ProtocolError::TargetTooLong
-            } else {
-                ProtocolError::HeadTooLong
-            })
+        Ok(httparse::Status::Partial)
+            if target_len <= limits.target_bytes_max && window.len() < head_bytes_max =>
+        {
+            Ok(None)
         }
-        Err(error) => {
-            take_request_line(&request, head);
-            Err(name_fault(error, &request, window))
-        }
+        _ => Err(refuse(limits, outcome, &request, window, head)),
+    }
+}
+
+/// Takes what is legible, and names what was wrong.
+#[cold]
+fn refuse(
+    limits: &Limits,
+    outcome: httparse::Result<usize>,
+    request: &httparse::Request<'_, '_>,
+    window: &[u8],
+    head: &mut RequestHead,
+) -> ProtocolError {
+    take_request_line(request, head);
+    match request.path {
+        Some(target) if target.len() > limits.target_bytes_max => ProtocolError::TargetTooLong,
+        None if outcome.is_ok() && request.method.is_some() => ProtocolError::TargetTooLong,
+        _ => match outcome {
+            Ok(_) => ProtocolError::HeadTooLong,
+            Err(error) => name_fault(error, request, window),
+        },
     }
 }
 
 /// Copies method, target and version, as far as they were found.
+#[inline(always)]
 fn take_request_line(request: &httparse::Request<'_, '_>, head: &mut RequestHead) {
     head.clear();
     let method = request.method.unwrap_or_default();
@@ -150,25 +156,26 @@ fn accept(
     }
     check_target(head)?;
     let block = &bytes[line_end + 2..bytes.len() - 2];
-    let base = block.as_ptr().addr();
     let mut meaning = FramingFields::default();
-    let fields = head.headers.fill(block, request.headers.len());
     for header in &*request.headers {
-        let name_start = header.name.as_ptr().addr() - base;
-        let value_start = header.value.as_ptr().addr() - base;
-        let value_end = value_start + header.value.len();
-        if !ends_in_crlf(&block[value_end..]) {
+        let value_end = offset_in(block, header.value) + header.value.len();
+        let rest = &block[value_end..];
+        if !rest.starts_with(b"\r\n") && !is_space_and_crlf(rest) {
             return Err(ProtocolError::LineEnd);
         }
         meaning.read(header.name.as_bytes(), header.value)?;
-        fields.push(Field {
-            name_start: name_start as u32,
-            name_end: (name_start + header.name.len()) as u32,
-            value_start: value_start as u32,
-            value_end: value_end as u32,
-        });
     }
-    head.headers.set_known(meaning.seen);
+    let fields = request.headers.iter().map(|header| {
+        let name_start = offset_in(block, header.name.as_bytes()) as u32;
+        let value_start = offset_in(block, header.value) as u32;
+        Field {
+            name_start,
+            name_end: name_start + header.name.len() as u32,
+            value_start,
+            value_end: value_start + header.value.len() as u32,
+        }
+    });
+    head.headers.fill(block, fields, meaning.seen);
     let body = meaning.settle(head.version)?;
     check_authority(head)?;
     Ok(Facts {
@@ -212,12 +219,11 @@ fn without_default_port(authority: &[u8]) -> &[u8] {
 /// Checks that what follows a value up to the end of its line is space and then exactly CR LF:
 /// httparse stops at a bare LF as well, and readers that differ on it can be played against each
 /// other.
-fn ends_in_crlf(rest: &[u8]) -> bool {
-    let spaces = rest
-        .iter()
-        .take_while(|byte| matches!(byte, b' ' | b'\t'))
-        .count();
-    rest[spaces..].starts_with(b"\r\n")
+#[cold]
+fn is_space_and_crlf(rest: &[u8]) -> bool {
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let end = rest.iter().position(|byte| !is_space(byte));
+    end.is_some_and(|end| rest[end..].starts_with(b"\r\n"))
 }
 
 /// Checks the target's form (RFC 9112, 3.2) and finds path and query in it. A URI must be one of
@@ -385,6 +391,7 @@ fn decimal(value: &[u8]) -> Result<u64, ProtocolError> {
 
 /// Checks a host with an optional port (RFC 3986, 3.2.2 and 3.2.3). An empty one is allowed: the
 /// URI of a request may have no authority (RFC 9112, 3.2).
+#[inline(always)]
 fn is_host_and_port(text: &[u8]) -> bool {
     let port = if let [b'[', rest @ ..] = text {
         let Some(end) = rest.iter().position(|byte| *byte == b']') else {
@@ -396,10 +403,10 @@ fn is_host_and_port(text: &[u8]) -> bool {
         }
         &rest[end + 1..]
     } else {
-        let end = text
-            .iter()
-            .position(|byte| !HOST_BYTES[*byte as usize])
-            .unwrap_or(text.len());
+        let mut end = 0;
+        while end < text.len() && HOST_BYTES[text[end] as usize] {
+            end += 1;
+        }
         &text[end..]
     };
     match port {

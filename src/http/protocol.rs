@@ -182,7 +182,14 @@ impl Protocol {
         head: &mut RequestHead,
     ) -> Result<Received, ProtocolError> {
         let outcome = match &mut self.reading {
-            Reading::Head { .. } => self.receive_head(limits, input, head),
+            Reading::Head { .. } => {
+                let (consumed, is_head) = self.receive_head(limits, input, head)?;
+                let event = match is_head {
+                    true => Event::Head,
+                    false => Event::NeedMore,
+                };
+                return Ok(Received { consumed, event });
+            }
             Reading::Length { left } => {
                 let taken = (input.len() as u64).min(*left);
                 *left -= taken;
@@ -212,11 +219,31 @@ impl Protocol {
             }),
             Reading::Failed(error) => Err(*error),
         };
-        if let Err(error) = outcome {
-            self.reading = Reading::Failed(error);
-            self.close = Some(CloseReason::Refused(error));
+        outcome.map_err(|error| self.refuse(error))
+    }
+
+    /// Remembers why, and says it again.
+    #[cold]
+    fn refuse(&mut self, error: ProtocolError) -> ProtocolError {
+        self.reading = Reading::Failed(error);
+        self.close = Some(CloseReason::Refused(error));
+        error
+    }
+
+    /// Reads a head, where one is awaited. Returns how many bytes of the input are done with, and
+    /// whether the head is complete.
+    #[inline]
+    pub(crate) fn receive_head(
+        &mut self,
+        limits: &Limits,
+        input: &[u8],
+        head: &mut RequestHead,
+    ) -> Result<(usize, bool), ProtocolError> {
+        debug_assert!(matches!(self.reading, Reading::Head { .. }));
+        match self.read_head(limits, input, head) {
+            Err(error) => Err(self.refuse(error)),
+            read => read,
         }
-        outcome
     }
 
     fn received_body(&mut self, range: Range<usize>, consumed: usize) -> Received {
@@ -234,27 +261,20 @@ impl Protocol {
         }
     }
 
-    fn receive_head(
+    #[inline(always)]
+    fn read_head(
         &mut self,
         limits: &Limits,
         input: &[u8],
         head: &mut RequestHead,
-    ) -> Result<Received, ProtocolError> {
-        let skipped = match self.skip_to_request(input) {
-            Ok(skipped) => skipped,
-            Err(error) => {
-                // Nothing of the last request may be taken for a part of this one.
-                head.clear();
-                return Err(error);
-            }
+    ) -> Result<(usize, bool), ProtocolError> {
+        let skipped = match input.first() {
+            Some(byte) if is_token_byte(*byte) => 0,
+            _ => self.skip_to_request(input, head)?,
         };
         let rest = &input[skipped..];
-        let need_more = Received {
-            consumed: skipped,
-            event: Event::NeedMore,
-        };
         if rest.is_empty() || rest[0] == b'\r' {
-            return Ok(need_more);
+            return Ok((skipped, false));
         }
         // The method is known before the rest of the head is, and if that never comes the answer
         // to it, a 408, must have no body either (RFC 9110, 9.3.2).
@@ -269,22 +289,19 @@ impl Protocol {
                 self.reading = Reading::Head {
                     scanned: rest.len(),
                 };
-                return Ok(need_more);
+                return Ok((skipped, false));
             }
         }
         match Self::parse_lines(limits, rest, head) {
             Ok(Some(facts)) => {
                 self.begin_exchange(limits, &facts, head)?;
-                Ok(Received {
-                    consumed: skipped + facts.len,
-                    event: Event::Head,
-                })
+                Ok((skipped + facts.len, true))
             }
             Ok(None) => {
                 self.reading = Reading::Head {
                     scanned: rest.len(),
                 };
-                Ok(need_more)
+                Ok((skipped, false))
             }
             Err(error) => {
                 self.version = head.version;
@@ -296,19 +313,31 @@ impl Protocol {
 
     /// Parses a head, and judges a line only when it is there to its end: a fault in half a line
     /// would be found or not, as the network cuts.
+    #[inline]
     fn parse_lines(
         limits: &Limits,
         input: &[u8],
         head: &mut RequestHead,
     ) -> Result<Option<Facts>, ProtocolError> {
-        let outcome = parse::parse_head(limits, input, head);
-        if outcome.is_ok() || input.len() >= limits.head_bytes_max {
-            return outcome;
+        match parse::parse_head(limits, input, head) {
+            Err(error) if input.len() < limits.head_bytes_max => {
+                Self::judge_lines(limits, input, head, error)
+            }
+            outcome => outcome,
         }
+    }
+
+    #[cold]
+    fn judge_lines(
+        limits: &Limits,
+        input: &[u8],
+        head: &mut RequestHead,
+        error: ProtocolError,
+    ) -> Result<Option<Facts>, ProtocolError> {
         let last = input.iter().rposition(|byte| *byte == b'\n');
         let lines = last.map_or(0, |last| last + 1);
         if lines == input.len() {
-            return outcome;
+            return Err(error);
         }
         parse::parse_head(limits, &input[..lines], head)
     }
@@ -316,25 +345,34 @@ impl Protocol {
     /// Skips empty lines, and refuses at once what cannot begin a request: a TLS handshake must
     /// not wait for a line end that never comes. A CR at the end of the input stays there, since
     /// its LF may be on the way.
-    fn skip_to_request(&mut self, input: &[u8]) -> Result<usize, ProtocolError> {
+    #[cold]
+    fn skip_to_request(
+        &mut self,
+        input: &[u8],
+        head: &mut RequestHead,
+    ) -> Result<usize, ProtocolError> {
         let mut skipped = 0;
-        loop {
+        let refused = loop {
             match &input[skipped..] {
                 [b'\r', b'\n', ..] if self.empty_lines == EMPTY_LINES_MAX => {
-                    return Err(ProtocolError::EmptyLines);
+                    break ProtocolError::EmptyLines;
                 }
                 [b'\r', b'\n', ..] => {
                     self.empty_lines += 1;
                     skipped += 2;
                 }
                 [] | [b'\r'] => return Ok(skipped),
-                [b'\r' | b'\n', ..] => return Err(ProtocolError::LineEnd),
+                [b'\r' | b'\n', ..] => break ProtocolError::LineEnd,
                 [byte, ..] if is_token_byte(*byte) => return Ok(skipped),
-                _ => return Err(ProtocolError::FirstByte),
+                _ => break ProtocolError::FirstByte,
             }
-        }
+        };
+        // Nothing of the last request may be taken for a part of this one.
+        head.clear();
+        Err(refused)
     }
 
+    #[inline]
     fn begin_exchange(
         &mut self,
         limits: &Limits,

@@ -111,22 +111,49 @@ impl Protocol {
         date: &[u8; 29],
         out: &mut Vec<u8>,
     ) -> Result<(), SendError> {
+        let (framing, connection) = self.begin_response(head, length)?;
+        encode::response(head, framing, connection, date, out);
+        Ok(())
+    }
+
+    /// Sends a response whose body is there: `send_head`, `send_body` and `send_end` in one, since
+    /// nearly every response is one of these.
+    ///
+    /// # Errors
+    ///
+    /// As `send_head`; the others cannot fail.
+    #[inline(always)]
+    pub(crate) fn send_whole(
+        &mut self,
+        head: &ResponseHead,
+        body: &[u8],
+        date: &[u8; 29],
+        out: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        let length = BodyLength::Known(body.len() as u64);
+        let (framing, connection) = self.begin_response(head, length)?;
+        encode::response(head, framing, connection, date, out);
+        if self.sending != Sending::Dropped {
+            self.body_sent += body.len() as u64;
+            out.extend_from_slice(body);
+        }
+        self.sending = Sending::Done;
+        Ok(())
+    }
+
+    /// Decides how a response is framed, if it may be sent.
+    #[inline(always)]
+    fn begin_response(
+        &mut self,
+        head: &ResponseHead,
+        length: BodyLength,
+    ) -> Result<(encode::Framing, encode::Connection), SendError> {
         if self.sending != Sending::Waiting {
             return Err(SendError::HeadSent);
         }
         let upgrades = head.status == Status::SWITCHING_PROTOCOLS;
-        if head.status.is_interim() && !(upgrades && self.version == Version::Http11) {
-            return Err(SendError::InterimStatus);
-        }
-        let names_protocol = head.headers.known().has(Known::Upgrade);
-        if upgrades {
-            if !names_protocol || !self.wants_upgrade {
-                return Err(SendError::UpgradeUnasked);
-            }
-            // What is left of the request would be taken for the other protocol.
-            if !self.request_complete() {
-                return Err(SendError::UpgradeEarly);
-            }
+        if head.status.is_interim() {
+            self.check_upgrade(head, upgrades)?;
         }
         let (framing, sending) = self.choose_framing(head.status, length);
         self.settle_close(head, sending);
@@ -138,10 +165,25 @@ impl Protocol {
             None => encode::Connection::Implied,
         };
         self.upgraded = upgrades;
-        encode::response(head, framing, connection, date, out);
+        Ok((framing, connection))
+    }
+
+    #[cold]
+    fn check_upgrade(&self, head: &ResponseHead, upgrades: bool) -> Result<(), SendError> {
+        if !upgrades || self.version == Version::Http10 {
+            return Err(SendError::InterimStatus);
+        }
+        if !head.headers.known().has(Known::Upgrade) || !self.wants_upgrade {
+            return Err(SendError::UpgradeUnasked);
+        }
+        // What is left of the request would be taken for the other protocol.
+        if !self.request_complete() {
+            return Err(SendError::UpgradeEarly);
+        }
         Ok(())
     }
 
+    #[inline]
     fn choose_framing(&self, status: Status, length: BodyLength) -> (encode::Framing, Sending) {
         let (framing, sending) = match length {
             _ if status.ends_at_head() => (encode::Framing::None, Sending::Dropped),
@@ -162,6 +204,7 @@ impl Protocol {
 
     /// Finds out, before the head is written, whether this response is the last: a close that
     /// was announced loses nobody a request (RFC 9112, 9.6).
+    #[inline]
     fn settle_close(&mut self, head: &ResponseHead, sending: Sending) {
         if head.headers.known().has(Known::Connection)
             && head.headers.has_token("connection", "close")

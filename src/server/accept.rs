@@ -64,12 +64,11 @@ impl<H: Handler> Server<H> {
             return;
         }
         let place = Place::take(Rc::clone(&self.shared), peer, current().now());
-        let key = place.key;
+        let open = Rc::clone(&place.open);
         let connection = Connection::new(stream, place);
         let task = spawn_named("http connection", connection.run());
-        if let Some(open) = self.shared.connections.borrow_mut().get_mut(key) {
-            open.task = Some(task);
-        }
+        let set = open.task.set(task);
+        debug_assert!(set.is_ok(), "a connection has one task");
     }
 
     fn refuse<T: Transport>(&self, stream: T) {

@@ -79,6 +79,12 @@ impl Asks {
         drop(replaced);
     }
 
+    /// Whether nothing was asked for.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.borrow().list.is_none()
+    }
+
     /// Takes the hints that are to be sent.
     pub(super) fn take_hints(&self) -> Vec<ResponseHead> {
         match &mut self.0.borrow_mut().list {
@@ -93,7 +99,15 @@ impl Asks {
     }
 
     /// Forgets what was asked, since the exchange has ended.
+    #[inline]
     pub(super) fn clear(&self) {
+        if !self.is_empty() {
+            self.forget_list();
+        }
+    }
+
+    #[cold]
+    fn forget_list(&self) {
         let list = self.0.borrow_mut().list.take();
         if let Some(slot) = list.and_then(|list| list.upgrade) {
             slot.fail();

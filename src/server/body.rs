@@ -54,6 +54,18 @@ impl Drop for Stream {
 }
 
 impl Body {
+    /// Has none from here on.
+    #[inline]
+    pub(super) fn clear(&mut self) {
+        match self.0 {
+            // They hold nothing: a store, and no code for dropping.
+            Kind::Empty | Kind::Bytes(Cow::Borrowed(_)) => {
+                mem::forget(mem::take(&mut self.0));
+            }
+            _ => self.0 = Kind::Empty,
+        }
+    }
+
     /// No body.
     pub fn empty() -> Self {
         Body(Kind::Empty)

@@ -25,7 +25,7 @@ use super::response::Response;
 use super::state::{Place, Shared};
 use super::transport::Transport;
 use super::upgrade;
-use crate::http::{self, Event, Protocol, ProtocolError, Status};
+use crate::http::{self, Protocol, ProtocolError, RequestHead, Status};
 use crate::runtime::{Parts, Sleep, current};
 
 /// What one read may bring while a head is awaited. Bounds what a client
@@ -81,7 +81,7 @@ pub(super) enum Wait {
 }
 
 /// How the wait for a head ends without one.
-enum NoHead {
+pub(super) enum NoHead {
     Close(CloseReason),
     Refused(ProtocolError),
 }
@@ -115,7 +115,15 @@ impl<T: Transport, H: Handler> Connection<T, H> {
     #[expect(clippy::manual_async_fn, reason = "an async fn is larger, see above")]
     pub(super) fn run(mut self) -> impl Future<Output = CloseReason> {
         async move {
-            let reason = self.serve().await;
+            let reason = match self.is_proxied() {
+                // In a box, so that none is larger for those that are.
+                true => Box::pin(self.read_proxy_head()).await.err(),
+                false => None,
+            };
+            let reason = match reason {
+                Some(reason) => reason,
+                None => self.answer_requests().await,
+            };
             if reason == CloseReason::Upgraded {
                 // In a box, so that none is larger for those that switch.
                 return Box::pin(self.switch()).await;
@@ -126,26 +134,6 @@ impl<T: Transport, H: Handler> Connection<T, H> {
                 None => log::debug!("connection closed: {reason}"),
             }
             reason
-        }
-    }
-
-    /// Answers requests until there is a reason to end.
-    async fn serve(&mut self) -> CloseReason {
-        if self.is_proxied()
-            // In a box, so that no connection is larger for those that are.
-            && let Err(reason) = Box::pin(self.read_proxy_head()).await
-        {
-            return reason;
-        }
-        loop {
-            let request = match self.wait(Self::poll_head).await {
-                Ok(request) => request,
-                Err(NoHead::Close(reason)) => return self.say_timeout(reason),
-                Err(NoHead::Refused(error)) => return self.refuse(error),
-            };
-            if let Err(reason) = self.exchange(request).await {
-                return reason;
-            }
         }
     }
 
@@ -188,7 +176,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         })
     }
 
-    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Request, NoHead>> {
+    pub(super) fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<Request, NoHead>> {
         loop {
             if self.output.len() >= OUT_BYTES_MAX {
                 match self.poll_flush(cx) {
@@ -242,14 +230,28 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         let mut request = Request::blank();
         let limits = &self.place.shared.config.limits;
         let head = &mut request.parts_mut().head;
-        let received = self.protocol.receive(limits, self.input.unread(), head)?;
-        self.input.consume(received.consumed);
-        if received.event == Event::Head {
+        let input = self.input.unread();
+        let (consumed, is_head) = self.protocol.receive_head(limits, input, head)?;
+        if is_head {
             self.in_a_row += 1;
             self.waits_for = Wait::Nothing;
-            return Ok(Some(request));
+            self.take_link();
+            self.begin_link(request.head());
         }
-        Ok(None)
+        self.input.consume(consumed);
+        Ok(is_head.then_some(request))
+    }
+
+    /// Notes what is asked for, which the unread bytes begin with.
+    #[inline(always)]
+    fn begin_link(&self, head: &RequestHead) {
+        let mut bytes = self.input.unread();
+        // Empty lines may come before it.
+        while let [b'\r' | b'\n', rest @ ..] = bytes {
+            bytes = rest;
+        }
+        let (now, watch) = (self.now(), self.parts().watch());
+        self.link().begin(head, bytes, now, watch);
     }
 
     /// Nothing more has come: a head has its deadline, an idle connection
@@ -364,13 +366,16 @@ impl<T: Transport, H: Handler> Connection<T, H> {
 
     /// Takes a link for an exchange, unless that of the last will do.
     #[inline]
-    pub(super) fn take_link(&mut self) {
+    fn take_link(&mut self) {
         if self.link.as_ref().is_some_and(|link| !link.is_used_up()) {
             return;
         }
+        self.give_link_back();
         let link = self.shared().take_link();
         let shown = link.share();
-        drop(self.place.note(|open| open.link.replace(shown)));
+        let open = &self.place.open;
+        link.serve(open.peer.get(), open.requests.get());
+        drop(open.link.replace(Some(shown)));
         self.link = Some(link);
     }
 
@@ -380,9 +385,20 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             return;
         };
         let is_used_up = link.is_used_up();
-        drop(self.place.note(|open| open.link.take()));
+        let open = &self.place.open;
+        open.requests.set(link.requests());
+        drop(open.link.take());
         if !is_used_up {
             self.shared().give_link(link);
+        }
+    }
+
+    /// Tells the client why there was no head, if it should know.
+    #[cold]
+    pub(super) fn say_why(&mut self, ended: NoHead) -> CloseReason {
+        match ended {
+            NoHead::Close(reason) => self.say_timeout(reason),
+            NoHead::Refused(error) => self.refuse(error),
         }
     }
 
@@ -421,7 +437,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
     /// Encodes a final answer that no handler made.
     fn answer(&mut self, status: Status, text: &'static str) {
         self.lingers = true;
-        let date = self.shared().date(self.now());
+        let date = self.place.shared.date(self.now());
         let response = Response::plain(status, text);
         let length = response.body().length();
         let out = self.output.buffer();
@@ -439,7 +455,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
 
     /// Tells the server whom to wake when it drains.
     pub(super) fn note_waker(&self, cx: &Context<'_>) {
-        self.shared().note_waker(self.place.key, cx);
+        self.place.open.note_waker(cx);
     }
 
     /// Notes that an exchange has ended, and a deadline for the next begins.

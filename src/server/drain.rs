@@ -187,7 +187,7 @@ fn abort_connections<H: Handler>(server: &Server<H>, was_forced: bool) {
     let named = connections.iter().take(NAMED_MAX);
     let named: Vec<String> = named.map(|(_, open)| name(open, now)).collect();
     for (_, open) in connections.iter() {
-        if let Some(task) = &open.task {
+        if let Some(task) = open.task.get() {
             task.abort();
         }
     }
@@ -211,13 +211,16 @@ fn name(open: &Open, now: Instant) -> String {
     let since = |then| now.saturating_duration_since(then);
     let peer = open
         .peer
+        .get()
         .map_or_else(|| "unknown peer".to_owned(), |peer| peer.to_string());
-    let line = open.link.as_ref().map(|link| link.line.borrow());
-    let state = match line.and_then(|line| Some((line.since?, line))) {
-        Some((begun, line)) => format!("{line} for {:.1?}", since(begun)),
+    let link = open.link.borrow();
+    let link = link.as_deref();
+    let state = match link.and_then(|link| Some((link, link.since.get()?))) {
+        Some((link, begun)) => format!("{} for {:.1?}", link.line.borrow(), since(begun)),
         None => "idle".to_owned(),
     };
-    let (requests, age) = (open.requests, since(open.since));
+    let requests = link.map_or(open.requests.get(), |link| link.requests.get());
+    let age = since(open.since);
     format!("{peer}: {state}, request {requests}, open for {age:.1?}")
 }
 
@@ -225,7 +228,9 @@ fn name(open: &Open, now: Instant) -> String {
 async fn wait_until_aborted<H: Handler>(server: &Server<H>) {
     let is_ours = |server: &Server<H>| {
         let connections = server.shared.connections.borrow();
-        connections.iter().any(|(_, open)| open.task.is_some())
+        connections
+            .iter()
+            .any(|(_, open)| open.task.get().is_some())
     };
     poll_fn(|cx| {
         if !is_ours(server) {

@@ -39,6 +39,14 @@ struct Extension {
 }
 
 impl Extensions {
+    /// Drops all of them, and the memory.
+    #[inline]
+    pub(super) fn clear(&mut self) {
+        if !self.values.is_empty() {
+            self.values = Vec::new();
+        }
+    }
+
     /// Puts in a value, and returns the one of this type that was there.
     pub fn insert<T: 'static>(&mut self, value: T) -> Option<T> {
         if let Some(known) = self.get_mut::<T>() {

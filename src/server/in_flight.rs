@@ -59,7 +59,8 @@ pub enum Overload {
 /// The places of requests in flight: semaphore, line and policy.
 #[derive(Debug)]
 pub(super) struct InFlight {
-    places: Semaphore,
+    /// None where there is no limit.
+    places: Option<Semaphore>,
     policy: Overload,
     warned_at: Cell<Option<Instant>>,
     counts: Rc<ServerState>,
@@ -69,7 +70,7 @@ impl InFlight {
     /// A limit of 0 would be a server that answers nothing: it counts as 1.
     pub(super) fn new(max: usize, policy: Overload, counts: Rc<ServerState>) -> Self {
         InFlight {
-            places: Semaphore::new(max.max(1)),
+            places: (max < usize::MAX).then(|| Semaphore::new(max.max(1))),
             policy,
             warned_at: Cell::default(),
             counts,
@@ -78,12 +79,16 @@ impl InFlight {
 
     /// Takes a place if there is one and nobody waits for it.
     #[inline]
-    pub(super) fn try_enter(&self) -> Option<SemaphorePermit<'_>> {
-        self.places.try_acquire().ok()
+    pub(super) fn try_enter(&self) -> Option<Entered<'_>> {
+        match &self.places {
+            None => Some(None),
+            Some(places) => places.try_acquire().ok().map(Some),
+        }
     }
 
     /// Joins the line, if the policy has one and it is not full.
     pub(super) fn line_up(&self) -> Option<InLine<'_>> {
+        let places = self.places.as_ref()?;
         let (len_max, wait_max) = match self.policy {
             Overload::Refuse => return None,
             Overload::Queue { len_max, wait_max } => (len_max, Some(wait_max)),
@@ -95,7 +100,7 @@ impl InFlight {
         }
         waiting.set(waiting.get() + 1);
         Some(InLine {
-            turn: self.places.acquire(),
+            turn: places.acquire(),
             wait_max,
             counts: &self.counts,
         })
@@ -116,14 +121,22 @@ impl InFlight {
 
     /// Whether connections are to wait until there is room.
     pub(super) fn pauses_accepting(&self) -> bool {
-        self.policy == Overload::Pause && self.places.available_permits() == 0
+        self.policy == Overload::Pause && self.left() == Some(0)
     }
 
     /// Whether somebody may wait for the places to be not all taken.
     pub(super) fn ends_pause(&self) -> bool {
-        self.policy == Overload::Pause && self.places.available_permits() == 1
+        self.policy == Overload::Pause && self.left() == Some(1)
+    }
+
+    fn left(&self) -> Option<usize> {
+        self.places.as_ref().map(Semaphore::available_permits)
     }
 }
+
+/// A request's place, which it leaves when this is dropped. None where places
+/// are not counted.
+pub(super) type Entered<'a> = Option<SemaphorePermit<'a>>;
 
 /// A request in the line. Dropping it leaves the line.
 pub(super) struct InLine<'a> {

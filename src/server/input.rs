@@ -37,7 +37,7 @@ impl Input {
 
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
-        self.unread().is_empty()
+        self.start == self.end
     }
 
     /// Forgets what has come.
@@ -54,10 +54,17 @@ impl Input {
         cx: &mut Context<'_>,
         max: usize,
     ) -> Poll<io::Result<usize>> {
-        self.make_room();
-        let bytes = self.bytes.as_mut().expect("make_room has taken some");
-        let room = (bytes.len() - self.end).min(max);
-        let count = ready!(transport.poll_read(cx, &mut bytes[self.end..self.end + room]))?;
+        if self.is_empty() {
+            (self.start, self.end) = (0, 0);
+        }
+        let has_room = |bytes: &[u8]| bytes.len() >= SCRATCH_BYTES && self.end < bytes.len();
+        if self.start > 0 || !self.bytes.as_deref().is_some_and(has_room) {
+            self.make_room();
+        }
+        let bytes = self.bytes.as_deref_mut().unwrap_or_default();
+        let room_end = self.end.saturating_add(max).min(bytes.len());
+        let room = bytes.get_mut(self.end..room_end).unwrap_or_default();
+        let count = ready!(transport.poll_read(cx, room))?;
         self.end += count;
         Poll::Ready(Ok(count))
     }
@@ -67,9 +74,7 @@ impl Input {
         let left = self.unread().len();
         match &mut self.bytes {
             Some(bytes) if left < SCRATCH_BYTES && bytes.len() >= SCRATCH_BYTES => {
-                if self.start > 0 {
-                    bytes.copy_within(self.start..self.end, 0);
-                }
+                bytes.copy_within(self.start..self.end, 0);
             }
             None => self.bytes = Some(pool::take_scratch()),
             Some(_) => self.move_to_another(left),

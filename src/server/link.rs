@@ -9,7 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::asks::Asks;
 use super::request_line::RequestLine;
@@ -31,6 +31,10 @@ pub(super) struct Link {
     pub(super) asks: Asks,
     /// What was asked for, and when.
     pub(super) line: RefCell<RequestLine>,
+    pub(super) since: Cell<Option<Instant>>,
+    /// Where the connection comes from, and how many requests came over it.
+    pub(super) peer: Cell<Option<SocketAddr>>,
+    pub(super) requests: Cell<u64>,
 }
 
 /// Who holds a link before any request does: its connection, and the
@@ -50,10 +54,26 @@ impl OpenLink {
             route: RefCell::default(),
             asks: Asks::default(),
             line: RefCell::default(),
+            since: Cell::default(),
+            peer: Cell::default(),
+            requests: Cell::default(),
         }))
     }
 
+    /// Has it serve a connection.
+    pub(super) fn serve(&self, peer: Option<SocketAddr>, requests: u64) {
+        self.0.peer.set(peer);
+        self.0.requests.set(requests);
+    }
+
+    /// How many requests have come over this connection.
+    #[inline]
+    pub(super) fn requests(&self) -> u64 {
+        self.0.requests.get()
+    }
+
     /// The other end, for a request.
+    #[inline]
     pub(super) fn share(&self) -> Rc<Link> {
         Rc::clone(&self.0)
     }
@@ -98,14 +118,23 @@ impl OpenLink {
         self.0.over.set();
     }
 
-    /// Notes what is asked for; tells those who watch, and remembers the
-    /// number they give it.
-    #[inline]
-    pub(super) fn begin(&self, head: &RequestHead, now: Instant, watch: Option<&Writer>) {
+    /// Notes what is asked for, in a buffer that begins with it; tells those
+    /// who watch, and remembers the number they give it.
+    #[inline(always)]
+    pub(super) fn begin(
+        &self,
+        head: &RequestHead,
+        buffer: &[u8],
+        now: Instant,
+        watch: Option<&Writer>,
+    ) {
+        self.0.since.set(Some(now));
+        self.0.requests.set(self.0.requests.get() + 1);
         let mut line = self.0.line.borrow_mut();
-        line.begin(head.method_text(), head.target(), now);
+        let method_len = head.method_text().len();
+        line.begin(buffer, method_len + 1 + head.target().len());
         if let Some(watch) = watch {
-            let shown = head.method_text().len() + 1 + head.target_without_query().len();
+            let shown = method_len + 1 + head.target_without_query().len();
             line.number = watch.request_begins(line.first(shown));
         }
     }
@@ -115,10 +144,14 @@ impl OpenLink {
         watch.request_ends(self.0.line.borrow().number, status.code(), bytes);
     }
 
-    /// When that was.
+    /// How long ago that was.
     #[inline]
-    pub(super) fn began(&self) -> Option<Instant> {
-        self.0.line.borrow().since
+    pub(super) fn age(&self, now: Instant) -> Duration {
+        match self.0.since.get() {
+            // In one turn, as a rule, and subtracting is dearer than this.
+            Some(since) if since != now => now.saturating_duration_since(since),
+            _ => Duration::ZERO,
+        }
     }
 
     pub(super) fn client(&self) -> Option<SocketAddr> {

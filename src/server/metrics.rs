@@ -23,12 +23,23 @@ pub(super) struct Metrics {
 
 impl Metrics {
     /// Counts a response that is complete, or that was begun and cut off.
+    #[inline]
     pub(super) fn count(&self, status: Status, is_complete: bool, bytes: u64, took: Duration) {
         let add = |cell: &Cell<u64>, count| cell.set(cell.get().wrapping_add(count));
         let class = usize::from(status.code() / 100) - 1;
         add(&self.responses[class], 1);
         add(&self.cut_off, u64::from(!is_complete));
         add(&self.body_bytes, bytes);
+        if took.is_zero() {
+            add(&self.durations[0], 1);
+            return;
+        }
+        self.count_long(took);
+    }
+
+    #[cold]
+    fn count_long(&self, took: Duration) {
+        let add = |cell: &Cell<u64>, count| cell.set(cell.get().wrapping_add(count));
         let is_over = |bound: &&u64| took > Duration::from_millis(**bound);
         let place = BOUNDS_MS.iter().take_while(is_over).count();
         add(&self.durations[place], 1);

@@ -5,6 +5,7 @@
 //! a thread needs as much as the few connections that are busy at once.
 
 use std::cell::RefCell;
+use std::thread::LocalKey;
 
 use super::request::RequestParts;
 use super::response::ResponseParts;
@@ -19,88 +20,81 @@ const KEPT_MAX: usize = 64;
 /// A buffer that has grown beyond this is freed and not kept.
 const KEPT_BYTES_MAX: usize = 128 * 1024;
 
+/// What waits to be used again. One cell for each kind: what is dropped when
+/// it finds no place may give something of another kind back.
+type Kept<T> = RefCell<Vec<T>>;
+
 thread_local! {
-    static POOL: RefCell<Pool> = const {
-        RefCell::new(Pool {
-            scratches: Vec::new(),
-            buffers: Vec::new(),
-            requests: Vec::new(),
-            responses: Vec::new(),
-        })
-    };
+    static SCRATCHES: Kept<Box<[u8]>> = const { RefCell::new(Vec::new()) };
+    static BUFFERS: Kept<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static REQUESTS: Kept<Box<RequestParts>> = const { RefCell::new(Vec::new()) };
+    static RESPONSES: Kept<Box<ResponseParts>> = const { RefCell::new(Vec::new()) };
 }
 
-#[expect(
-    clippy::vec_box,
-    reason = "the boxes themselves are what is used again"
-)]
-struct Pool {
-    scratches: Vec<Box<[u8]>>,
-    buffers: Vec<Vec<u8>>,
-    requests: Vec<Box<RequestParts>>,
-    responses: Vec<Box<ResponseParts>>,
+/// Takes one, or nothing while the thread is torn down.
+#[inline]
+fn take<T>(from: &'static LocalKey<Kept<T>>) -> Option<T> {
+    from.try_with(|kept| kept.borrow_mut().pop()).ok().flatten()
 }
 
-/// Takes from the pool, or nothing while the thread is torn down.
-fn take<T>(from: impl FnOnce(&mut Pool) -> Option<T>) -> Option<T> {
-    POOL.try_with(|pool| from(&mut pool.borrow_mut()))
-        .ok()
-        .flatten()
-}
-
-fn give<T>(value: T, to: impl FnOnce(&mut Pool) -> &mut Vec<T>) {
-    // A value that finds no place is dropped after the borrow has ended.
-    let mut value = Some(value);
-    let _ = POOL.try_with(|pool| {
-        let mut pool = pool.borrow_mut();
-        let kept = to(&mut pool);
+/// Keeps one, or drops it if there are enough, when the borrow has ended.
+#[inline]
+fn give<T>(value: T, to: &'static LocalKey<Kept<T>>) {
+    let _ = to.try_with(|kept| {
+        let mut kept = kept.borrow_mut();
         if kept.len() < KEPT_MAX {
-            kept.extend(value.take());
+            kept.push(value);
+            return None;
         }
+        Some(value)
     });
 }
 
 /// A buffer to read into, of [`SCRATCH_BYTES`].
 pub(super) fn take_scratch() -> Box<[u8]> {
-    take(|pool| pool.scratches.pop()).unwrap_or_else(|| vec![0; SCRATCH_BYTES].into_boxed_slice())
+    take(&SCRATCHES).unwrap_or_else(|| vec![0; SCRATCH_BYTES].into_boxed_slice())
 }
 
 pub(super) fn give_scratch(scratch: Box<[u8]>) {
     if scratch.len() == SCRATCH_BYTES {
-        give(scratch, |pool| &mut pool.scratches);
+        give(scratch, &SCRATCHES);
     }
 }
 
 /// An empty buffer to write into.
 pub(super) fn take_buffer() -> Vec<u8> {
-    take(|pool| pool.buffers.pop()).unwrap_or_else(|| Vec::with_capacity(4096))
+    take(&BUFFERS).unwrap_or_else(|| Vec::with_capacity(4096))
 }
 
 pub(super) fn give_buffer(mut buffer: Vec<u8>) {
     if buffer.capacity() > 0 && buffer.capacity() <= KEPT_BYTES_MAX {
         buffer.clear();
-        give(buffer, |pool| &mut pool.buffers);
+        give(buffer, &BUFFERS);
     }
 }
 
+#[inline]
 pub(super) fn take_request() -> Box<RequestParts> {
-    take(|pool| pool.requests.pop()).unwrap_or_default()
+    take(&REQUESTS).unwrap_or_default()
 }
 
 /// Takes back what was cleared.
+#[inline]
 pub(super) fn give_request(parts: Box<RequestParts>) {
     if parts.head.capacity() <= KEPT_BYTES_MAX {
-        give(parts, |pool| &mut pool.requests);
+        give(parts, &REQUESTS);
     }
 }
 
+#[inline]
 pub(super) fn take_response() -> Box<ResponseParts> {
-    take(|pool| pool.responses.pop()).unwrap_or_default()
+    take(&RESPONSES).unwrap_or_default()
 }
 
 /// Takes back what was cleared.
+#[inline]
 pub(super) fn give_response(parts: Box<ResponseParts>) {
     if parts.head.headers.capacity() <= KEPT_BYTES_MAX {
-        give(parts, |pool| &mut pool.responses);
+        give(parts, &RESPONSES);
     }
 }

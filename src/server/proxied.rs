@@ -23,7 +23,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
     pub(super) async fn read_proxy_head(&mut self) -> Result<(), CloseReason> {
         let source = self.wait(Self::poll_proxy_head).await?;
         if source.is_some() {
-            self.place.note(|open| open.peer = source);
+            self.place.open.peer.set(source);
         }
         self.made_progress();
         Ok(())

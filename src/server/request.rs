@@ -24,12 +24,19 @@ pub struct Request(Option<Box<RequestParts>>);
 pub(super) struct RequestParts {
     pub(super) head: RequestHead,
     body: RequestBody,
-    peer: Option<SocketAddr>,
+    /// Some in every request that a handler is given.
+    link: Option<Rc<Link>>,
+    extras: Extras,
+    /// Something of them may be set.
+    has_extras: bool,
+}
+
+/// What many requests go without.
+#[derive(Default)]
+struct Extras {
     state: Option<Rc<dyn Any>>,
     params: Vec<(Rc<str>, String)>,
     extensions: Extensions,
-    /// Some in every request that a handler is given.
-    link: Option<Rc<Link>>,
     router: Option<Rc<dyn Any>>,
     /// None is `http`.
     scheme: Option<&'static str>,
@@ -37,15 +44,28 @@ pub(super) struct RequestParts {
 
 impl RequestParts {
     /// Makes it fit for another request, and keeps the memory. What was in it
-    /// is dropped, which may run foreign code.
+    /// is dropped, which may run foreign code. The head is written over.
+    #[inline]
     fn clear(&mut self) {
-        self.head.clear();
-        self.params.clear();
         self.body = RequestBody::empty();
-        self.peer = None;
-        self.state = None;
-        self.extensions = Extensions::default();
         self.link = None;
+        if self.has_extras {
+            self.has_extras = false;
+            self.extras.clear();
+        }
+    }
+
+    fn extras_mut(&mut self) -> &mut Extras {
+        self.has_extras = true;
+        &mut self.extras
+    }
+}
+
+impl Extras {
+    fn clear(&mut self) {
+        self.state = None;
+        self.params.clear();
+        self.extensions.clear();
         self.router = None;
         self.scheme = None;
     }
@@ -59,17 +79,13 @@ impl Request {
     }
 
     /// Says what is known besides the head.
-    pub(super) fn arrive(
-        &mut self,
-        body: RequestBody,
-        peer: Option<SocketAddr>,
-        state: Option<Rc<dyn Any>>,
-        link: Rc<Link>,
-    ) {
+    #[inline]
+    pub(super) fn arrive(&mut self, body: RequestBody, state: Option<Rc<dyn Any>>, link: Rc<Link>) {
         let parts = self.parts_mut();
         parts.body = body;
-        parts.peer = peer;
-        parts.state = state;
+        if state.is_some() {
+            parts.extras_mut().state = state;
+        }
         parts.link = Some(link);
     }
 
@@ -139,7 +155,7 @@ impl Request {
 
     /// Where it came from, if the transport knows.
     pub fn peer(&self) -> Option<SocketAddr> {
-        self.parts().peer
+        self.parts().link.as_ref()?.peer.get()
     }
 
     /// Who sent it: the address that [`set_client`](Self::set_client) was
@@ -166,7 +182,7 @@ impl Request {
 
     /// What the route's `{name}` matched, percent-decoded.
     pub fn param(&self, name: &str) -> Option<&str> {
-        let mut params = self.parts().params.iter();
+        let mut params = self.parts().extras.params.iter();
         params
             .find(|(key, _)| &**key == name)
             .map(|(_, value)| value.as_str())
@@ -174,7 +190,7 @@ impl Request {
 
     /// What the lifespan's startup made, if it is of this type.
     pub fn state<S: 'static>(&self) -> Option<Rc<S>> {
-        self.parts().state.clone()?.downcast().ok()
+        self.parts().extras.state.clone()?.downcast().ok()
     }
 
     /// What the server counts and whether it drains.
@@ -270,12 +286,12 @@ impl Request {
 
     /// What came along with it from around the handler.
     pub fn extensions(&self) -> &Extensions {
-        &self.parts().extensions
+        &self.parts().extras.extensions
     }
 
     /// The same, to change.
     pub fn extensions_mut(&mut self) -> &mut Extensions {
-        &mut self.parts_mut().extensions
+        &mut self.parts_mut().extras_mut().extensions
     }
 
     /// Its body, to read from.
@@ -290,36 +306,37 @@ impl Request {
 
     /// What the route's names in braces matched, in their order.
     pub fn params(&self) -> &[(Rc<str>, String)] {
-        &self.parts().params
+        &self.parts().extras.params
     }
 
     /// Sets what [`param`](Self::param) finds; for routers.
     pub fn set_params(&mut self, params: Vec<(Rc<str>, String)>) {
-        self.parts_mut().params = params;
+        self.parts_mut().extras_mut().params = params;
     }
 
     /// Says which router found the route; for routers.
     pub(crate) fn set_router(&mut self, router: Rc<dyn Any>) {
-        self.parts_mut().router = Some(router);
+        self.parts_mut().extras_mut().router = Some(router);
     }
 
     /// What the router left of itself.
     pub(crate) fn router(&self) -> Option<&Rc<dyn Any>> {
-        self.parts().router.as_ref()
+        self.parts().extras.router.as_ref()
     }
 
     /// How the client reached the first server of ours: `http` or `https`.
     pub fn scheme(&self) -> &'static str {
-        self.parts().scheme.unwrap_or("http")
+        self.parts().extras.scheme.unwrap_or("http")
     }
 
     /// Sets the scheme; for what knows of proxies.
     pub fn set_scheme(&mut self, scheme: &'static str) {
-        self.parts_mut().scheme = Some(scheme);
+        self.parts_mut().extras_mut().scheme = Some(scheme);
     }
 }
 
 impl Drop for Request {
+    #[inline]
     fn drop(&mut self) {
         let Some(mut parts) = self.0.take() else {
             return;

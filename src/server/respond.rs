@@ -15,66 +15,114 @@ use super::pool;
 use super::response::Response;
 use super::transport::Transport;
 use crate::executor::panic_text;
-use crate::http::{self, Headers, Status};
+use crate::http::{Headers, SendError, Status};
 
 impl<T: Transport, H: Handler> Connection<T, H> {
-    /// Encodes the response. What is too large to be gathered, or is made
-    /// while it is sent, is left for [`send_rest`](Self::send_rest).
-    pub(super) fn encode(
+    /// Sends the response if its body can be gathered. One that is large, or
+    /// made while it is sent, is for [`send_rest`](Self::send_rest), and so is
+    /// a 101.
+    #[inline]
+    pub(super) fn send_at_once(
         &mut self,
         mut response: Response,
         line: Option<&mut Entry>,
-    ) -> Result<Option<Kind>, CloseReason> {
-        let body = response.take_body();
-        let length = body.length();
-        let mut body = body.0;
+    ) -> Result<Option<Response>, CloseReason> {
+        let bytes: &[u8] = match &response.body().0 {
+            _ if response.status() == Status::SWITCHING_PROTOCOLS => return Ok(Some(response)),
+            Kind::Empty => &[],
+            Kind::Bytes(bytes) if bytes.len() <= FLAT_BYTES_MAX => bytes,
+            _ => return Ok(Some(response)),
+        };
+        self.before_head();
+        let date = self.place.shared.date(self.now());
+        let head = &response.parts().head;
+        let out = self.output.buffer();
+        let sent = self.protocol.send_whole(head, bytes, &date, out);
+        drop(date);
+        if let Err(error) = sent {
+            self.replace_unsendable(&mut response, error)?;
+        }
+        self.note_head(&response, line);
+        Ok(None)
+    }
+
+    /// Encodes the head, and leaves the body.
+    fn send_head(
+        &mut self,
+        response: &mut Response,
+        line: Option<&mut Entry>,
+    ) -> Result<(), CloseReason> {
+        let length = response.body().length();
         if !self.protocol.will_send_body(response.status(), length) {
             // A stream that is not polled reads no request either, and must
             // not count as its reader below.
-            body = Kind::Empty;
+            drop(response.take_body());
         }
-        if self.shared().counts.is_draining() || !self.can_skip_body() {
+        self.before_head();
+        let date = self.place.shared.date(self.now());
+        let head = &response.parts().head;
+        let out = self.output.buffer();
+        let sent = self.protocol.send_head(head, length, &date, out);
+        drop(date);
+        if let Err(error) = sent {
+            self.replace_unsendable(response, error)?;
+        }
+        self.note_head(response, line);
+        Ok(())
+    }
+
+    /// Decides what becomes of the connection and of the request's body.
+    #[inline]
+    fn before_head(&mut self) {
+        if self.shared().counts.is_draining() {
             self.protocol.close_after_response();
         }
-        self.invite_body_of_a_stream();
-        let date = self.shared().date(self.now());
-        let out = self.output.buffer();
-        if let Err(error) = self
-            .protocol
-            .send_head(&response.parts().head, length, &date, out)
-        {
-            log::error!("a handler's response cannot be sent: {error}");
-            body = Kind::Empty;
-            response.headers_mut().clear();
-            response = response.with_status(Status::INTERNAL_SERVER_ERROR);
-            let length = http::BodyLength::Known(0);
-            let sent = self
-                .protocol
-                .send_head(&response.parts().head, length, &date, out);
-            sent.map_err(|_| unfinished())?;
+        if self.body.is_some() {
+            if !self.can_skip_body() {
+                self.protocol.close_after_response();
+            }
+            self.invite_body_of_a_stream();
         }
+    }
+
+    /// Answers 500 in place of a response that HTTP has no form for.
+    #[cold]
+    fn replace_unsendable(
+        &mut self,
+        response: &mut Response,
+        error: SendError,
+    ) -> Result<(), CloseReason> {
+        log::error!("a handler's response cannot be sent: {error}");
+        *response = Response::new(Status::INTERNAL_SERVER_ERROR);
+        let date = self.place.shared.date(self.now());
+        let head = &response.parts().head;
+        let out = self.output.buffer();
+        let sent = self.protocol.send_whole(head, b"", &date, out);
+        sent.map_err(|_| unfinished())
+    }
+
+    /// Notes what the head said.
+    #[inline]
+    fn note_head(&mut self, response: &Response, line: Option<&mut Entry>) {
         self.answered_with = Some(response.status());
         if let Some(line) = line {
             let access_log = &self.shared().config.access_log;
             access_log.see_response(line, &response.parts().head);
         }
-        drop(response);
-        match body {
-            Kind::Empty => {}
-            Kind::Bytes(bytes) if bytes.len() <= FLAT_BYTES_MAX => {
-                let out = self.output.buffer();
-                self.protocol
-                    .send_body(&bytes, out)
-                    .map_err(|_| unfinished())?;
-            }
-            rest => return Ok(Some(rest)),
-        }
-        self.end_body(&Headers::new())?;
-        Ok(None)
     }
 
-    /// Sends the body of a response whose head is encoded.
-    pub(super) async fn send_rest(&mut self, rest: Kind) -> Result<(), CloseReason> {
+    /// Sends what of a response could not be sent at once.
+    pub(super) async fn send_rest(
+        &mut self,
+        mut response: Response,
+        line: Option<&mut Entry>,
+    ) -> Result<(), CloseReason> {
+        if response.status() == Status::SWITCHING_PROTOCOLS {
+            self.skip_before_switch().await?;
+        }
+        self.send_head(&mut response, line)?;
+        let rest = response.take_body().0;
+        drop(response);
         let mut trailers = Headers::new();
         match rest {
             Kind::Empty => {}

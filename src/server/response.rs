@@ -8,7 +8,7 @@ use super::extensions::Extensions;
 use super::pool;
 use super::request_body::BodyError;
 use crate::executor::JoinError;
-use crate::http::{HeaderError, Headers, ResponseHead, Status};
+use crate::http::{ContentType, HeaderError, Headers, ResponseHead, Status};
 
 /// A response: status, header fields, and a body to send.
 ///
@@ -49,7 +49,16 @@ impl Response {
             Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
             Cow::Owned(text) => Cow::Owned(text.into_bytes()),
         };
-        Response::typed("text/plain; charset=utf-8", bytes)
+        Response::of(ContentType::TEXT, bytes)
+    }
+
+    /// 200 with these bytes and this content type.
+    pub(crate) fn of(content_type: ContentType, bytes: impl Into<Cow<'static, [u8]>>) -> Self {
+        let mut response = Response::new(Status::OK);
+        let parts = response.parts_mut();
+        parts.body = Body::bytes(bytes);
+        parts.head.headers.append_content_type(content_type);
+        response
     }
 
     /// 200 with these bytes and this content type.
@@ -134,14 +143,15 @@ impl Response {
 }
 
 impl Drop for Response {
+    #[inline]
     fn drop(&mut self) {
         let Some(mut parts) = self.0.take() else {
             return;
         };
-        parts.head.clear();
         // What these hold may be foreign: nothing is borrowed.
-        parts.body = Body::empty();
-        parts.extensions = Extensions::default();
+        parts.body.clear();
+        parts.extensions.clear();
+        parts.head.clear();
         pool::give_response(parts);
     }
 }
@@ -205,13 +215,13 @@ impl IntoResponse for Cow<'static, str> {
 
 impl IntoResponse for &'static [u8] {
     fn into_response(self) -> Response {
-        Response::typed("application/octet-stream", self)
+        Response::of(ContentType::OCTETS, self)
     }
 }
 
 impl IntoResponse for Vec<u8> {
     fn into_response(self) -> Response {
-        Response::typed("application/octet-stream", self)
+        Response::of(ContentType::OCTETS, self)
     }
 }
 

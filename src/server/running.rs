@@ -8,7 +8,7 @@ use std::task::Poll;
 use super::close_reason::CloseReason;
 use super::connection::Connection;
 use super::handler::Handler;
-use super::in_flight::InLine;
+use super::in_flight::{Entered, InLine};
 use super::state::Shared;
 use super::transport::Transport;
 use crate::runtime::Sleep;
@@ -17,25 +17,23 @@ use crate::sync::SemaphorePermit;
 /// Counts a request as running, also when its connection is aborted.
 pub(super) struct Running<'a, H> {
     shared: &'a Shared<H>,
-    place: Option<SemaphorePermit<'a>>,
+    place: Entered<'a>,
 }
 
 impl<'a, H> Running<'a, H> {
     #[inline]
-    pub(super) fn new(shared: &'a Shared<H>, place: SemaphorePermit<'a>) -> Self {
+    pub(super) fn new(shared: &'a Shared<H>, place: Entered<'a>) -> Self {
         let counts = &shared.counts;
         counts.requests_total.set(counts.requests_total.get() + 1);
         counts
             .requests_running
             .set(counts.requests_running.get() + 1);
-        Running {
-            shared,
-            place: Some(place),
-        }
+        Running { shared, place }
     }
 }
 
 impl<H> Drop for Running<'_, H> {
+    #[inline]
     fn drop(&mut self) {
         let running = &self.shared.counts.requests_running;
         running.set(running.get() - 1);
@@ -74,7 +72,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         if place.is_none() {
             shared.in_flight.refuse(self.now());
         }
-        Ok(place.map(|place| Running::new(shared, place)))
+        Ok(place.map(|place| Running::new(shared, Some(place))))
     }
 
     /// Waits for its turn, for as long as the client does. `None` if that

@@ -291,7 +291,7 @@ impl<H: Handler> Server<H> {
     ) -> impl Future<Output = CloseReason> + use<H, T> {
         let shared = Rc::clone(&self.shared);
         let place = Place::take(Rc::clone(&shared), peer, current().now());
-        let key = place.key;
+        let open = Rc::clone(&place.open);
         let connection = Connection::new(transport, place);
         async move {
             let mut running = pin!(connection.run());
@@ -299,7 +299,7 @@ impl<H: Handler> Server<H> {
                 if shared.is_cut_off.get() {
                     return Poll::Ready(CloseReason::CutOff);
                 }
-                shared.note_waker(key, cx);
+                open.note_waker(cx);
                 running.as_mut().poll(cx)
             })
             .await

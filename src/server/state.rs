@@ -1,7 +1,7 @@
 //! What the connections of one server share.
 
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, Ref, RefCell};
 use std::fmt;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -172,7 +172,7 @@ pub(super) struct Shared<H> {
     pub(super) counts: Rc<ServerState>,
     pub(super) in_flight: InFlight,
     pub(super) lifespan_state: RefCell<Option<Rc<dyn Any>>>,
-    pub(super) connections: RefCell<Slab<Open>>,
+    pub(super) connections: RefCell<Slab<Rc<Open>>>,
     /// Whoever waits for the number of connections, or of requests, to fall.
     pub(super) watcher: RefCell<Option<Waker>>,
     /// Links that no exchange uses.
@@ -181,23 +181,23 @@ pub(super) struct Shared<H> {
     pub(super) is_cut_off: Cell<bool>,
     /// It is part of something else, and its start and end are nobody's news.
     pub(super) is_quiet: Cell<bool>,
-    date: Cell<Date>,
+    date: RefCell<Date>,
 }
 
 /// A connection, as the server sees it.
 pub(super) struct Open {
-    pub(super) peer: Option<SocketAddr>,
+    pub(super) peer: Cell<Option<SocketAddr>>,
     pub(super) since: Instant,
     /// Wakes the connection's task, to tell it that the server drains.
-    pub(super) waker: Option<Waker>,
-    pub(super) task: Option<JoinHandle<CloseReason>>,
-    pub(super) requests: u64,
-    /// Of the exchange in progress, and none while it is idle.
-    pub(super) link: Option<Rc<Link>>,
+    waker: Cell<Option<Waker>>,
+    pub(super) task: OnceCell<JoinHandle<CloseReason>>,
+    pub(super) requests: Cell<u64>,
+    /// Of the exchange in progress, and none while it is idle. Counts the
+    /// requests meanwhile.
+    pub(super) link: RefCell<Option<Rc<Link>>>,
 }
 
 /// The `date` field, made once a second.
-#[derive(Clone, Copy)]
 struct Date {
     text: [u8; 29],
     until: Option<Instant>,
@@ -218,7 +218,7 @@ impl<H> Shared<H> {
             links: RefCell::default(),
             is_cut_off: Cell::default(),
             is_quiet: Cell::default(),
-            date: Cell::new(Date {
+            date: RefCell::new(Date {
                 text: http_date(0),
                 until: None,
             }),
@@ -237,24 +237,25 @@ impl<H> Shared<H> {
 
     /// The `date` field as of `now`.
     #[inline]
-    pub(super) fn date(&self, now: Instant) -> [u8; 29] {
-        let date = self.date.get();
+    pub(super) fn date(&self, now: Instant) -> Ref<'_, [u8; 29]> {
+        let date = self.date.borrow();
         if date.until.is_some_and(|until| now < until) {
-            return date.text;
+            return Ref::map(date, |date| &date.text);
         }
-        self.refresh_date(now)
+        drop(date);
+        self.refresh_date(now);
+        Ref::map(self.date.borrow(), |date| &date.text)
     }
 
     #[cold]
-    fn refresh_date(&self, now: Instant) -> [u8; 29] {
+    fn refresh_date(&self, now: Instant) {
         let since_epoch = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         let text = http_date(since_epoch.as_secs());
         let into_second = Duration::from_nanos(u64::from(since_epoch.subsec_nanos()));
         let until = now.checked_add(Duration::from_secs(1) - into_second);
-        self.date.set(Date { text, until });
-        text
+        *self.date.borrow_mut() = Date { text, until };
     }
 
     /// A link for an exchange.
@@ -289,25 +290,12 @@ impl<H> Shared<H> {
         drop(replaced);
     }
 
-    /// Remembers whom to wake for a connection.
-    pub(super) fn note_waker(&self, key: usize, cx: &Context<'_>) {
-        let is_known = |waker: &Waker| waker.will_wake(cx.waker());
-        let known = self.connections.borrow()[key].waker.as_ref().map(is_known);
-        if known == Some(true) {
-            return;
-        }
-        // It may be foreign: nothing is borrowed while it is cloned.
-        let waker = cx.waker().clone();
-        let replaced = self.connections.borrow_mut()[key].waker.replace(waker);
-        drop(replaced);
-    }
-
     /// Tells every connection to look whether the server drains. Each notes
     /// its waker again when it next waits.
     pub(super) fn wake_connections(&self) {
         let wakers: Vec<Waker> = {
-            let mut connections = self.connections.borrow_mut();
-            let open = connections.iter_mut();
+            let connections = self.connections.borrow();
+            let open = connections.iter();
             open.filter_map(|(_, open)| open.waker.take()).collect()
         };
         wakers.into_iter().for_each(Waker::wake);
@@ -317,20 +305,39 @@ impl<H> Shared<H> {
 /// A connection's place among the open ones, left on drop.
 pub(super) struct Place<H> {
     pub(super) shared: Rc<Shared<H>>,
-    pub(super) key: usize,
+    key: usize,
+    pub(super) open: Rc<Open>,
+}
+
+impl Open {
+    /// Remembers whom to wake for this connection.
+    #[inline]
+    pub(super) fn note_waker(&self, cx: &Context<'_>) {
+        let waker = self.waker.take();
+        if waker
+            .as_ref()
+            .is_some_and(|waker| waker.will_wake(cx.waker()))
+        {
+            self.waker.set(waker);
+            return;
+        }
+        // They may be foreign, and run any code.
+        drop(waker);
+        self.waker.set(Some(cx.waker().clone()));
+    }
 }
 
 impl<H> Place<H> {
     pub(super) fn take(shared: Rc<Shared<H>>, peer: Option<SocketAddr>, now: Instant) -> Self {
-        let open = Open {
-            peer,
+        let open = Rc::new(Open {
+            peer: Cell::new(peer),
             since: now,
-            waker: None,
-            task: None,
-            requests: 0,
-            link: None,
-        };
-        let key = shared.connections.borrow_mut().insert(open);
+            waker: Cell::default(),
+            task: OnceCell::new(),
+            requests: Cell::new(0),
+            link: RefCell::default(),
+        });
+        let key = shared.connections.borrow_mut().insert(Rc::clone(&open));
         let counts = &shared.counts;
         counts
             .connections_open
@@ -338,19 +345,13 @@ impl<H> Place<H> {
         counts
             .connections_total
             .set(counts.connections_total.get() + 1);
-        Place { shared, key }
-    }
-
-    /// Notes what the server should know of this connection.
-    #[inline]
-    pub(super) fn note<R>(&self, what: impl FnOnce(&mut Open) -> R) -> R {
-        what(&mut self.shared.connections.borrow_mut()[self.key])
+        Place { shared, key, open }
     }
 
     /// Where the connection comes from.
     #[inline]
     pub(super) fn peer(&self) -> Option<SocketAddr> {
-        self.shared.connections.borrow()[self.key].peer
+        self.open.peer.get()
     }
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::fault::{Fault, Faults, write_list, write_string};
-use crate::http::HeaderError;
+use crate::http::{ContentType, HeaderError};
 use crate::server::{BodyError, Headers, IntoResponse, Response, Status};
 
 /// An error that a client is told: a status, and what is wrong in JSON.
@@ -143,9 +143,7 @@ impl IntoResponse for HttpError {
         let status = self.0.status;
         let mut response = match status.ends_at_head() {
             true => Response::new(status),
-            false => {
-                Response::typed("application/json", self.body().into_bytes()).with_status(status)
-            }
+            false => Response::of(ContentType::JSON, self.body().into_bytes()).with_status(status),
         };
         for (name, value) in self.0.headers.iter() {
             let added = response.headers_mut().append(name, value);

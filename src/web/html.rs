@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::http::ContentType;
 use crate::server::{IntoResponse, Response};
 
 /// A page: 200 with `text/html`, in UTF-8. It is sent as it is: what comes
@@ -24,6 +25,6 @@ impl<T: Into<Cow<'static, str>>> IntoResponse for Html<T> {
             Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
             Cow::Owned(text) => Cow::Owned(text.into_bytes()),
         };
-        Response::typed("text/html; charset=utf-8", bytes)
+        Response::of(ContentType::HTML, bytes)
     }
 }

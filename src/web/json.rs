@@ -10,6 +10,7 @@ use super::error::HttpError;
 use super::extract::{Extract, media_type, read_body, unsupported};
 use super::fault::Fault;
 use super::json_place::{Step, place};
+use crate::http::ContentType;
 use crate::server::{IntoResponse, Request, Response, Status};
 
 /// What is told back of a wrong value, in bytes.
@@ -59,7 +60,7 @@ impl<T: DeserializeOwned> Extract for Json<T> {
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
         match serde_json::to_vec(&self.0) {
-            Ok(bytes) => Response::typed("application/json", bytes),
+            Ok(bytes) => Response::of(ContentType::JSON, bytes),
             Err(error) => {
                 log::error!("a handler's answer is no JSON: {error}");
                 Status::INTERNAL_SERVER_ERROR.into_response()

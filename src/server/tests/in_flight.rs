@@ -54,7 +54,7 @@ impl World<'_> {
         match self.in_flight.try_enter() {
             Some(place) => {
                 assert!(has_place, "a place out of turn");
-                self.held.push(place);
+                self.held.push(place.expect("there is a limit"));
                 self.model.held += 1;
             }
             None => {
