@@ -94,11 +94,12 @@ impl Signals {
     /// ```
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Signal>> {
         loop {
+            // First, so that who polls for other reasons makes no system call.
+            ready!(self.source.poll_ready(cx, Direction::Read))?;
             if let Some(signal) = self.pipe.read()? {
                 return Poll::Ready(Ok(signal));
             }
             self.source.clear_ready(Direction::Read)?;
-            ready!(self.source.poll_ready(cx, Direction::Read))?;
         }
     }
 }
