@@ -1,0 +1,41 @@
+//! What the programs of the comparison share.
+
+pub mod epoll;
+pub mod epoll_server;
+pub mod load;
+pub mod percentiles;
+
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsRawFd;
+
+/// The body of `GET /`.
+pub const HELLO: &str = "Hello, world!";
+/// The body of `GET /big`.
+pub static BIG: [u8; 1 << 20] = [b'x'; 1 << 20];
+
+/// A listening socket on a free port that does not block, and a line on the output that says where.
+///
+/// # Errors
+///
+/// If the kernel has no port, or nobody reads the output.
+pub fn listen() -> io::Result<TcpListener> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    // std asks for a queue of 128, which a thousand clients at once overflow.
+    // SAFETY: the descriptor is that of an open socket; nothing else is passed.
+    epoll::check(unsafe { libc::listen(listener.as_raw_fd(), 4096) })?;
+    listener.set_nonblocking(true)?;
+    announce(listener.local_addr()?)?;
+    Ok(listener)
+}
+
+/// Says where a server listens, as the one who started it expects.
+///
+/// # Errors
+///
+/// If nobody reads the output.
+pub fn announce(address: SocketAddr) -> io::Result<()> {
+    let mut out = io::stdout();
+    writeln!(out, "listening {address}")?;
+    out.flush()
+}
