@@ -8,7 +8,7 @@ use std::mem;
 use std::net::TcpListener;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
-use crate::epoll::{Epoll, check, recv, send, set_nodelay};
+use crate::epoll::{Epoll, check, recv, send};
 
 /// What comes of the bytes at the start of the input.
 pub enum Step {
@@ -124,6 +124,7 @@ pub fn serve(listener: &TcpListener, answer: &mut impl Answer) -> io::Result<()>
     }
 }
 
+/// They inherit from the listener that they do not delay what is small (tcp(7)).
 fn accept(
     listener: &TcpListener,
     epoll: &Epoll,
@@ -139,7 +140,6 @@ fn accept(
             Err(fault) if fault.kind() == io::ErrorKind::WouldBlock => return Ok(()),
             Err(fault) => return Err(fault),
         };
-        set_nodelay(fd.as_raw_fd())?;
         // The number of a descriptor is the smallest that is free, and so a good index.
         let key = fd.as_raw_fd() as usize;
         if connections.len() <= key {

@@ -24,6 +24,7 @@ pub fn listen() -> io::Result<TcpListener> {
     // std asks for a queue of 128, which a thousand clients at once overflow.
     // SAFETY: the descriptor is that of an open socket; nothing else is passed.
     epoll::check(unsafe { libc::listen(listener.as_raw_fd(), 4096) })?;
+    epoll::set_nodelay(listener.as_raw_fd())?;
     listener.set_nonblocking(true)?;
     announce(listener.local_addr()?)?;
     Ok(listener)

@@ -1,1 +1,244 @@
-fn main() {}
+//! HTTP servers side by side: what a request costs each of them.
+//!
+//! cargo run --release -- [modes] [--servers a,b,c] [--rounds N] [--small] [--no-build] [--count]
+//!
+//! What counts is the processor time of the server for each request, as the kernel accounts for
+//! it, and of that the ratio to the others of the same round. Each round starts every server anew
+//! for each mode, since where a process happens to lie in memory is worth some percent as long as
+//! it lives. The servers have one core and the load has another.
+
+mod child;
+mod count;
+mod modes;
+mod servers;
+mod table;
+
+use std::error::Error;
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use peers::epoll::check;
+use peers::load::Load;
+
+use child::{LOAD_CORE, busy_ticks, pin};
+use modes::{MODES, Mode};
+use servers::{SERVERS, Server};
+use table::{Row, Sample, Spread};
+
+/// If others use more of a core meanwhile, a run is repeated, and the quieter one counts.
+const FOREIGN_MAX: f64 = 0.06;
+
+struct Options {
+    modes: Vec<Mode>,
+    servers: Vec<&'static Server>,
+    rounds: usize,
+    time: Duration,
+    is_small: bool,
+    builds: bool,
+    counts: bool,
+}
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(fault) => {
+            eprintln!("{fault}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether all went well.
+fn run() -> Result<bool, Box<dyn Error>> {
+    let began = Instant::now();
+    let mut options = options()?;
+    if options.builds {
+        build()?;
+    }
+    raise_files_limit()?;
+    pin(LOAD_CORE)?;
+    options.servers.retain(|server| {
+        let works = options.builds.then(|| server.build()).unwrap_or(Ok(()));
+        let works = works.and_then(|()| server.start("", ""));
+        if let Err(fault) = &works {
+            println!("{} is left out: {fault}", server.name);
+        }
+        works.is_ok()
+    });
+    let is_well = if options.counts {
+        count::run(&options.servers, options.is_small)
+    } else {
+        compare(&options)
+    };
+    println!("\n{:.0} s in all", began.elapsed().as_secs_f64());
+    Ok(is_well)
+}
+
+fn options() -> Result<Options, String> {
+    let mut options = Options {
+        modes: Vec::new(),
+        servers: SERVERS.iter().collect(),
+        rounds: 5,
+        time: Duration::from_millis(600),
+        is_small: false,
+        builds: true,
+        counts: false,
+    };
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
+        let mut value = || args.next().ok_or(format!("{arg} needs a value"));
+        match arg.as_str() {
+            "--servers" => {
+                let find = |name: &str| SERVERS.iter().find(|server| server.name == name);
+                let names = value()?;
+                let found = names.split(',').map(|name| find(name).ok_or(unknown(name)));
+                options.servers = found.collect::<Result<_, _>>()?;
+            }
+            "--rounds" => options.rounds = value()?.parse().map_err(|_| "no number of rounds")?,
+            "--small" => {
+                options.is_small = true;
+                (options.rounds, options.time) = (1, Duration::from_millis(50));
+            }
+            "--no-build" => options.builds = false,
+            "--count" => options.counts = true,
+            name => {
+                let mode = MODES.iter().find(|mode| mode.name == name);
+                options.modes.push(*mode.ok_or_else(|| unknown(name))?);
+            }
+        }
+    }
+    if options.modes.is_empty() {
+        options.modes = MODES.to_vec();
+    }
+    Ok(options)
+}
+
+fn unknown(name: &str) -> String {
+    let modes = MODES.map(|mode| mode.name).join(" ");
+    let servers: Vec<&str> = SERVERS.iter().map(|server| server.name).collect();
+    format!(
+        "no {name} here\nmodes: {modes}\nservers: {}",
+        servers.join(" ")
+    )
+}
+
+fn build() -> Result<(), Box<dyn Error>> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--release", "--bins"]);
+    let status = command.current_dir(env!("CARGO_MANIFEST_DIR")).status()?;
+    status
+        .success()
+        .then_some(())
+        .ok_or("the servers cannot be built".into())
+}
+
+/// Ten thousand connections need as many descriptors, here and in the servers.
+fn raise_files_limit() -> std::io::Result<()> {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the kernel writes to and reads from the one structure during the calls only.
+    unsafe {
+        check(libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit))?;
+        limit.rlim_cur = limit.rlim_max;
+        check(libc::setrlimit(libc::RLIMIT_NOFILE, &limit)).map(drop)
+    }
+}
+
+fn compare(options: &Options) -> bool {
+    let (modes, servers) = (&options.modes, &options.servers);
+    let row = |server: &&'static Server| Row {
+        name: server.name,
+        rounds: vec![None; options.rounds],
+    };
+    let empty = || servers.iter().map(row).collect::<Vec<_>>();
+    let mut results: Vec<Vec<Row>> = modes.iter().map(|_| empty()).collect();
+    let (mut foreign, mut is_well) = (Vec::new(), true);
+    for round in 0..options.rounds {
+        for (place, mode) in modes.iter().enumerate() {
+            eprintln!("round {} of {}: {}", round + 1, options.rounds, mode.name);
+            for turn in 0..servers.len() {
+                // Who comes first changes, and so does who comes after whom at the ends.
+                let turn = (turn + round + place) % servers.len();
+                let server = servers[turn];
+                if server.lacks.contains(&mode.name) {
+                    continue;
+                }
+                match quietest(server, mode, options.time) {
+                    Ok(sample) => {
+                        foreign.push(sample.foreign);
+                        results[place][turn].rounds[round] = Some(sample);
+                    }
+                    Err(fault) => {
+                        is_well = false;
+                        println!("{} failed in {}: {fault}", server.name, mode.name);
+                    }
+                }
+            }
+        }
+    }
+    for (mode, rows) in modes.iter().zip(&results) {
+        table::print(&format!("{}: {}", mode.name, mode.about), rows);
+    }
+    let noisy = foreign.iter().filter(|&&part| part > FOREIGN_MAX).count();
+    let all = foreign.len();
+    if let Some(spread) = Spread::of(foreign.into_iter()) {
+        println!(
+            "\nothers used {:.0} % of a core (quartiles {:.0}..{:.0}); {noisy} of {all} runs were \
+             disturbed (more than {:.0} %) even when repeated",
+            spread.median * 100.0,
+            spread.low * 100.0,
+            spread.high * 100.0,
+            FOREIGN_MAX * 100.0
+        );
+    }
+    is_well
+}
+
+fn quietest(server: &Server, mode: &Mode, time: Duration) -> std::io::Result<Sample> {
+    let first = measure(server, mode, time)?;
+    if first.foreign <= FOREIGN_MAX {
+        return Ok(first);
+    }
+    let second = measure(server, mode, time)?;
+    Ok(if first.foreign < second.foreign {
+        first
+    } else {
+        second
+    })
+}
+
+fn measure(server: &Server, mode: &Mode, time: Duration) -> std::io::Result<Sample> {
+    let running = server.start(mode.name, "")?;
+    let mut load = Load::open(mode.plan(running.address))?;
+    load.run(u64::MAX, time / 4).check()?;
+    let (busy, own, before) = (busy_ticks(), own_nanos(), running.cpu());
+    let outcome = load.run(u64::MAX, time).check()?;
+    let (own, after) = (own_nanos() - own, running.cpu());
+    let busy = (busy_ticks() - busy) as f64 * 1e7;
+    let nanos = after.nanos - before.nanos;
+    let (user, system) = (after.user - before.user, after.system - before.system);
+    let took = outcome.took.as_nanos() as f64;
+    Ok(Sample {
+        cpu: nanos as f64 / 1e3 / outcome.requests as f64,
+        user: user as f64 / (user + system).max(1) as f64,
+        each_second: outcome.requests as f64 / outcome.took.as_secs_f64(),
+        p50: outcome.latencies.at(0.5) as f64 / 1e3,
+        p99: outcome.latencies.at(0.99) as f64 / 1e3,
+        foreign: ((busy - (nanos + own) as f64) / took).max(0.0),
+    })
+}
+
+/// Processor time of this process so far.
+fn own_nanos() -> u64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the kernel writes to the one structure during the call only.
+    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}

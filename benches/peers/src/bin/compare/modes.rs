@@ -1,0 +1,106 @@
+//! What the servers are asked.
+
+use std::net::SocketAddrV4;
+
+use peers::load::{Plan, request};
+
+/// A way to ask. What is not said is: keep-alive connections, one request at a time on each, and
+/// the next at once.
+#[derive(Clone, Copy)]
+pub(crate) struct Mode {
+    pub(crate) name: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) connections: usize,
+    pub(crate) depth: usize,
+    ask: Ask,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Ask {
+    Hello,
+    HelloAndClose,
+    Post(usize),
+    Big,
+    Route,
+}
+
+const fn mode(name: &'static str, about: &'static str, connections: usize, ask: Ask) -> Mode {
+    Mode {
+        name,
+        about,
+        connections,
+        depth: 1,
+        ask,
+    }
+}
+
+pub(crate) const MODES: [Mode; 9] = [
+    mode("ka1", "GET /, 1 keep-alive connection", 1, Ask::Hello),
+    mode("ka64", "GET /, 64 keep-alive connections", 64, Ask::Hello),
+    mode(
+        "ka1000",
+        "GET /, 1,000 keep-alive connections",
+        1000,
+        Ask::Hello,
+    ),
+    Mode {
+        depth: 16,
+        ..mode(
+            "pipe16",
+            "GET /, 64 connections, 16 requests in each write",
+            64,
+            Ask::Hello,
+        )
+    },
+    mode(
+        "close",
+        "GET /, a connection for each, 64 at a time",
+        64,
+        Ask::HelloAndClose,
+    ),
+    mode(
+        "post1k",
+        "POST /echo of 1 KiB, 64 connections",
+        64,
+        Ask::Post(1 << 10),
+    ),
+    mode(
+        "post1m",
+        "POST /echo of 1 MiB, 8 connections",
+        8,
+        Ask::Post(1 << 20),
+    ),
+    mode("big", "GET /big of 1 MiB, 8 connections", 8, Ask::Big),
+    mode(
+        "routes",
+        "GET /route42/bob of 100 routes, 64 connections",
+        64,
+        Ask::Route,
+    ),
+];
+
+impl Mode {
+    pub(crate) fn plan(&self, address: SocketAddrV4) -> Plan {
+        let closes = self.ask == Ask::HelloAndClose;
+        let hello = || peers::HELLO.as_bytes().to_vec();
+        let (request, expected) = match self.ask {
+            Ask::Hello | Ask::HelloAndClose => (request("/", None, closes), hello()),
+            Ask::Post(len) => {
+                // No two bytes in a row alike, so that a shifted answer is seen.
+                let body: Vec<u8> = (0..len).map(|place| (place % 251) as u8).collect();
+                (request("/echo", Some(&body), false), body)
+            }
+            Ask::Big => (request("/big", None, false), peers::BIG.to_vec()),
+            Ask::Route => (request("/route42/bob", None, false), b"42 bob".to_vec()),
+        };
+        Plan {
+            address,
+            connections: self.connections,
+            depth: self.depth,
+            request,
+            expected,
+            closes,
+            in_step: false,
+        }
+    }
+}

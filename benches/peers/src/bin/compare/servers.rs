@@ -1,0 +1,142 @@
+//! Who is compared, and how each is started.
+
+use std::env;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::child::{Running, free_port};
+
+pub(crate) struct Server {
+    pub(crate) name: &'static str,
+    /// A program of this package, or a command with `{other}` (the folder with the sources of
+    /// servers in other languages), `{out}` (where programs are built), `{python}`, `{port}` and
+    /// `{conf}` (nginx's, with the port in it).
+    start: &'static str,
+    /// How to build it, if cargo does not.
+    build: &'static str,
+    /// The modes that it cannot do.
+    pub(crate) lacks: &'static [&'static str],
+    /// Whether callgrind can count its instructions.
+    pub(crate) is_native: bool,
+}
+
+const fn own(name: &'static str, start: &'static str, lacks: &'static [&'static str]) -> Server {
+    Server {
+        name,
+        start,
+        build: "",
+        lacks,
+        is_native: true,
+    }
+}
+
+const fn foreign(name: &'static str, start: &'static str) -> Server {
+    Server {
+        name,
+        start,
+        build: "",
+        lacks: &["routes"],
+        is_native: false,
+    }
+}
+
+pub(crate) const SERVERS: &[Server] = &[
+    own("ours", "{out}/http_ours", &[]),
+    own(
+        "epoll",
+        "{out}/http_epoll",
+        &["post1k", "post1m", "big", "routes"],
+    ),
+    own("epoll-httparse", "{out}/http_epoll_httparse", &["routes"]),
+    own("hyper", "{out}/http_hyper flush", &["routes"]),
+    own("axum", "{out}/http_axum", &[]),
+    own("actix-web", "{out}/http_actix", &[]),
+    own("ntex", "{out}/http_ntex", &[]),
+    own("smol-httparse", "{out}/http_smol", &["routes"]),
+    Server {
+        build: "cc -O2 -o {out}/uv_http {other}/uv_http.c -luv",
+        ..own("libuv", "{out}/uv_http", &["routes"])
+    },
+    own(
+        "nginx",
+        "nginx -p {out} -c {conf}",
+        &["post1k", "post1m", "routes"],
+    ),
+    foreign("node", "node {other}/node_http.js"),
+    Server {
+        build: "go build -o {out}/go_http {other}/http.go",
+        lacks: &[],
+        ..foreign("go", "{out}/go_http")
+    },
+    foreign(
+        "uvicorn",
+        "{python} -m uvicorn --app-dir {other} uvicorn_app:app --loop uvloop --http httptools \
+         --no-access-log --log-level warning --host 127.0.0.1 --port {port}",
+    ),
+    Server {
+        lacks: &[],
+        ..foreign(
+            "fastapi",
+            "{python} -m uvicorn --app-dir {other} fastapi_app:app --loop uvloop --http httptools \
+             --no-access-log --log-level warning --host 127.0.0.1 --port {port}",
+        )
+    },
+    foreign(
+        "granian",
+        "{python} -m granian --interface asgi --working-dir {other} --workers 1 --no-access-log \
+         --log-level warning --host 127.0.0.1 --port {port} uvicorn_app:app",
+    ),
+];
+
+impl Server {
+    /// Builds it, if that is not done by cargo.
+    pub(crate) fn build(&self) -> io::Result<()> {
+        if self.build.is_empty() {
+            return Ok(());
+        }
+        let status = command(self.build, 0)?.stderr(Stdio::null()).status()?;
+        if !status.success() {
+            return Err(io::Error::other(format!("`{}` failed", self.build)));
+        }
+        Ok(())
+    }
+
+    /// Starts it for a mode, under a tool if there are words of one.
+    pub(crate) fn start(&self, mode: &str, tool: &str) -> io::Result<Running> {
+        let has_port = self.start.contains("{port}") || self.start.contains("{conf}");
+        let port = if has_port { free_port()? } else { 0 };
+        // The one loop that does not parse cannot see that it has to close.
+        let takes_word = mode == "routes" || (mode == "close" && self.name == "epoll");
+        let word = if takes_word { mode } else { "" };
+        let line = format!("{tool} {} {word}", self.start);
+        Running::start(&mut command(&line, port)?, has_port.then_some(port))
+    }
+}
+
+/// The folder that this program is in, and the others of the package are.
+pub(crate) fn out() -> io::Result<PathBuf> {
+    let this = env::current_exe()?;
+    Ok(this.parent().unwrap_or(Path::new(".")).to_owned())
+}
+
+fn command(line: &str, port: u16) -> io::Result<Command> {
+    let other = Path::new(env!("CARGO_MANIFEST_DIR")).join("other");
+    let (out, conf) = (out()?, out()?.join("nginx.conf"));
+    if line.contains("{conf}") {
+        let template = fs::read_to_string(other.join("nginx.conf"))?;
+        fs::write(&conf, template.replace("PORT", &port.to_string()))?;
+    }
+    let python = env::var("PYTHON").unwrap_or_else(|_| String::from("python3"));
+    let mut words = line.split_whitespace().map(|word| {
+        word.replace("{other}", &other.to_string_lossy())
+            .replace("{out}", &out.to_string_lossy())
+            .replace("{conf}", &conf.to_string_lossy())
+            .replace("{python}", &python)
+            .replace("{port}", &port.to_string())
+    });
+    let mut command = Command::new(words.next().unwrap_or_default());
+    command.args(words);
+    Ok(command)
+}
