@@ -59,7 +59,11 @@ fn run() -> Result<bool, Box<dyn Error>> {
     raise_files_limit()?;
     pin(LOAD_CORE)?;
     options.servers.retain(|server| {
-        let works = options.builds.then(|| server.build()).unwrap_or(Ok(()));
+        let works = if options.builds {
+            server.build()
+        } else {
+            Ok(())
+        };
         let works = works.and_then(|()| server.start("", ""));
         if let Err(fault) = &works {
             println!("{} is left out: {fault}", server.name);

@@ -10,9 +10,9 @@ use crate::child::{Running, free_port};
 
 pub(crate) struct Server {
     pub(crate) name: &'static str,
-    /// A program of this package, or a command with `{other}` (the folder with the sources of
-    /// servers in other languages), `{out}` (where programs are built), `{python}`, `{port}` and
-    /// `{conf}` (nginx's, with the port in it).
+    /// With `{out}`, where the programs are built, `{other}`, the folder with servers in other
+    /// languages, `{nginx}`, one that nginx is given, and `{port}` for those that cannot say where
+    /// they listen. `{app}` is "app" or "routes"; else "routes" is one word more.
     start: &'static str,
     /// How to build it, if cargo does not.
     build: &'static str,
@@ -61,7 +61,7 @@ pub(crate) const SERVERS: &[Server] = &[
     },
     own(
         "nginx",
-        "nginx -p {out} -c {conf}",
+        "nginx -p {nginx} -c nginx.conf -e stderr",
         &["post1k", "post1m", "routes"],
     ),
     foreign("node", "node {other}/node_http.js"),
@@ -72,21 +72,20 @@ pub(crate) const SERVERS: &[Server] = &[
     },
     foreign(
         "uvicorn",
-        "{python} -m uvicorn --app-dir {other} uvicorn_app:app --loop uvloop --http httptools \
-         --no-access-log --log-level warning --host 127.0.0.1 --port {port}",
+        "python3 -B {other}/uvicorn_serve.py uvicorn_app:app",
     ),
     Server {
         lacks: &[],
         ..foreign(
             "fastapi",
-            "{python} -m uvicorn --app-dir {other} fastapi_app:app --loop uvloop --http httptools \
-             --no-access-log --log-level warning --host 127.0.0.1 --port {port}",
+            "python3 -B {other}/uvicorn_serve.py fastapi_app:{app}",
         )
     },
     foreign(
         "granian",
-        "{python} -m granian --interface asgi --working-dir {other} --workers 1 --no-access-log \
-         --log-level warning --host 127.0.0.1 --port {port} uvicorn_app:app",
+        "python3 -B -m granian --interface asgi --host 127.0.0.1 --port {port} --workers 1 \
+         --runtime-threads 1 --loop uvloop --backlog 4096 --backpressure 16384 --log-level warning \
+         --working-dir {other} uvicorn_app:app",
     ),
 ];
 
@@ -105,12 +104,18 @@ impl Server {
 
     /// Starts it for a mode, under a tool if there are words of one.
     pub(crate) fn start(&self, mode: &str, tool: &str) -> io::Result<Running> {
-        let has_port = self.start.contains("{port}") || self.start.contains("{conf}");
+        let has_port = self.start.contains("{port}") || self.start.contains("{nginx}");
         let port = if has_port { free_port()? } else { 0 };
         // The one loop that does not parse cannot see that it has to close.
         let takes_word = mode == "routes" || (mode == "close" && self.name == "epoll");
-        let word = if takes_word { mode } else { "" };
-        let line = format!("{tool} {} {word}", self.start);
+        let line = match (self.start.contains("{app}"), takes_word) {
+            (true, _) => self
+                .start
+                .replace("{app}", if takes_word { mode } else { "app" }),
+            (false, true) => format!("{} {mode}", self.start),
+            (false, false) => self.start.to_owned(),
+        };
+        let line = format!("{tool} {line}");
         Running::start(&mut command(&line, port)?, has_port.then_some(port))
     }
 }
@@ -123,17 +128,20 @@ pub(crate) fn out() -> io::Result<PathBuf> {
 
 fn command(line: &str, port: u16) -> io::Result<Command> {
     let other = Path::new(env!("CARGO_MANIFEST_DIR")).join("other");
-    let (out, conf) = (out()?, out()?.join("nginx.conf"));
-    if line.contains("{conf}") {
+    let (out, nginx) = (out()?, out()?.join("nginx"));
+    if line.contains("{nginx}") {
         let template = fs::read_to_string(other.join("nginx.conf"))?;
-        fs::write(&conf, template.replace("PORT", &port.to_string()))?;
+        fs::create_dir_all(&nginx)?;
+        fs::write(
+            nginx.join("nginx.conf"),
+            template.replace("PORT", &port.to_string()),
+        )?;
+        fs::write(nginx.join("big"), peers::BIG)?;
     }
-    let python = env::var("PYTHON").unwrap_or_else(|_| String::from("python3"));
     let mut words = line.split_whitespace().map(|word| {
         word.replace("{other}", &other.to_string_lossy())
             .replace("{out}", &out.to_string_lossy())
-            .replace("{conf}", &conf.to_string_lossy())
-            .replace("{python}", &python)
+            .replace("{nginx}", &nginx.to_string_lossy())
             .replace("{port}", &port.to_string())
     });
     let mut command = Command::new(words.next().unwrap_or_default());
