@@ -3,8 +3,8 @@
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-/// Both directions, edge-triggered: each descriptor is told about once and never changed.
-const EDGES: u32 = (libc::EPOLLIN | libc::EPOLLOUT | libc::EPOLLRDHUP | libc::EPOLLET) as u32;
+/// Edge-triggered: each descriptor is told about once and never changed.
+const READABLE: i32 = libc::EPOLLIN | libc::EPOLLRDHUP | libc::EPOLLET;
 
 /// What a call of C returned, or why it failed.
 ///
@@ -35,12 +35,15 @@ impl Epoll {
         Ok(Epoll { fd, events })
     }
 
+    /// Reports when there is something to read, and if that is wanted, room to write.
+    ///
     /// # Errors
     ///
     /// If the descriptor is no socket.
-    pub fn add(&self, fd: RawFd, key: usize) -> io::Result<()> {
+    pub fn add(&self, fd: RawFd, key: usize, writes: bool) -> io::Result<()> {
+        let room = if writes { libc::EPOLLOUT } else { 0 };
         let mut event = libc::epoll_event {
-            events: EDGES,
+            events: (READABLE | room) as u32,
             u64: key as u64,
         };
         let epoll = self.fd.as_raw_fd();

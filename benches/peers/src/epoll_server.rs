@@ -100,7 +100,7 @@ const LISTENER: usize = usize::MAX;
 /// If the kernel refuses what every kernel has.
 pub fn serve(listener: &TcpListener, answer: &mut impl Answer) -> io::Result<()> {
     let mut epoll = Epoll::new()?;
-    epoll.add(listener.as_raw_fd(), LISTENER)?;
+    epoll.add(listener.as_raw_fd(), LISTENER, false)?;
     let mut connections: Vec<Option<Connection>> = Vec::new();
     let (mut buffer, mut reply) = (vec![0; 256 << 10], Reply::default());
     loop {
@@ -145,7 +145,7 @@ fn accept(
         if connections.len() <= key {
             connections.resize_with(key + 1, || None);
         }
-        epoll.add(fd.as_raw_fd(), key)?;
+        epoll.add(fd.as_raw_fd(), key, true)?;
         connections[key] = Some(Connection {
             fd,
             input: Vec::new(),

@@ -234,7 +234,12 @@ impl Load {
         if self.connections[key].fd.is_none() {
             let fd = connect(self.plan.address, self.opened)?;
             self.opened += 1;
-            self.epoll.add(fd.as_raw_fd(), key)?;
+            // What is small fits into a new socket at once, and has nothing to wait for.
+            let is_large = self.batch.len() > SMALL;
+            if is_large {
+                set_nodelay(fd.as_raw_fd())?;
+            }
+            self.epoll.add(fd.as_raw_fd(), key, is_large)?;
             self.connections[key].fd = Some(fd);
         }
         Ok(())
@@ -422,7 +427,6 @@ fn connect(to: SocketAddrV4, number: u64) -> io::Result<OwnedFd> {
         libc::IPPROTO_IP,
         libc::IP_BIND_ADDRESS_NO_PORT,
     )?;
-    set_nodelay(fd.as_raw_fd())?;
     let from = Ipv4Addr::new(127, 0, 0, 2 + (number % 199) as u8);
     let len = size_of::<libc::sockaddr_in>() as libc::socklen_t;
     let (from, to) = (address(SocketAddrV4::new(from, 0)), address(to));

@@ -65,6 +65,7 @@ fn run() -> Result<bool, Box<dyn Error>> {
             Ok(())
         };
         let works = works.and_then(|()| server.start("", ""));
+        let works = works.and_then(|running| Load::open(MODES[0].plan(running.address)));
         if let Err(fault) = &works {
             println!("{} is left out: {fault}", server.name);
         }
@@ -185,7 +186,7 @@ fn compare(options: &Options) -> bool {
         }
     }
     for (mode, rows) in modes.iter().zip(&results) {
-        table::print(&format!("{}: {}", mode.name, mode.about), rows);
+        table::print(mode, rows);
     }
     let noisy = foreign.iter().filter(|&&part| part > FOREIGN_MAX).count();
     let all = foreign.len();
@@ -232,6 +233,8 @@ fn measure(server: &Server, mode: &Mode, time: Duration) -> std::io::Result<Samp
         each_second: outcome.requests as f64 / outcome.took.as_secs_f64(),
         p50: outcome.latencies.at(0.5) as f64 / 1e3,
         p99: outcome.latencies.at(0.99) as f64 / 1e3,
+        server_busy: nanos as f64 / took,
+        load_busy: own as f64 / took,
         foreign: ((busy - (nanos + own) as f64) / took).max(0.0),
     })
 }

@@ -12,6 +12,8 @@ pub(crate) struct Mode {
     pub(crate) about: &'static str,
     pub(crate) connections: usize,
     pub(crate) depth: usize,
+    /// The servers that the others are compared to.
+    pub(crate) bases: [&'static str; 2],
     ask: Ask,
 }
 
@@ -30,6 +32,7 @@ const fn mode(name: &'static str, about: &'static str, connections: usize, ask: 
         about,
         connections,
         depth: 1,
+        bases: ["epoll-httparse", "hyper"],
         ask,
     }
 }
@@ -71,12 +74,15 @@ pub(crate) const MODES: [Mode; 9] = [
         Ask::Post(1 << 20),
     ),
     mode("big", "GET /big of 1 MiB, 8 connections", 8, Ask::Big),
-    mode(
-        "routes",
-        "GET /route42/bob of 100 routes, 64 connections",
-        64,
-        Ask::Route,
-    ),
+    Mode {
+        bases: ["axum", "actix-web"],
+        ..mode(
+            "routes",
+            "GET /route42/bob of 100 routes, 64 connections",
+            64,
+            Ask::Route,
+        )
+    },
 ];
 
 impl Mode {

@@ -12,7 +12,7 @@ pub(crate) struct Server {
     pub(crate) name: &'static str,
     /// With `{out}`, where the programs are built, `{other}`, the folder with servers in other
     /// languages, `{nginx}`, one that nginx is given, and `{port}` for those that cannot say where
-    /// they listen. `{app}` is "app" or "routes"; else "routes" is one word more.
+    /// they listen.
     start: &'static str,
     /// How to build it, if cargo does not.
     build: &'static str,
@@ -70,16 +70,10 @@ pub(crate) const SERVERS: &[Server] = &[
         lacks: &[],
         ..foreign("go", "{out}/go_http")
     },
-    foreign(
-        "uvicorn",
-        "python3 -B {other}/uvicorn_serve.py uvicorn_app:app",
-    ),
+    foreign("uvicorn", "python3 -B {other}/uvicorn_serve.py uvicorn_app"),
     Server {
         lacks: &[],
-        ..foreign(
-            "fastapi",
-            "python3 -B {other}/uvicorn_serve.py fastapi_app:{app}",
-        )
+        ..foreign("fastapi", "python3 -B {other}/uvicorn_serve.py fastapi_app")
     },
     foreign(
         "granian",
@@ -108,14 +102,8 @@ impl Server {
         let port = if has_port { free_port()? } else { 0 };
         // The one loop that does not parse cannot see that it has to close.
         let takes_word = mode == "routes" || (mode == "close" && self.name == "epoll");
-        let line = match (self.start.contains("{app}"), takes_word) {
-            (true, _) => self
-                .start
-                .replace("{app}", if takes_word { mode } else { "app" }),
-            (false, true) => format!("{} {mode}", self.start),
-            (false, false) => self.start.to_owned(),
-        };
-        let line = format!("{tool} {line}");
+        let word = if takes_word { mode } else { "" };
+        let line = format!("{tool} {} {word}", self.start);
         Running::start(&mut command(&line, port)?, has_port.then_some(port))
     }
 }

@@ -1,5 +1,7 @@
 //! What was measured, as tables.
 
+use crate::modes::Mode;
+
 /// One run of a server in a mode.
 #[derive(Clone, Copy)]
 pub(crate) struct Sample {
@@ -10,6 +12,9 @@ pub(crate) struct Sample {
     pub(crate) each_second: f64,
     pub(crate) p50: f64,
     pub(crate) p99: f64,
+    /// Which part of its core each side has used.
+    pub(crate) server_busy: f64,
+    pub(crate) load_busy: f64,
     /// Which part of a core was used by others meanwhile.
     pub(crate) foreign: f64,
 }
@@ -20,18 +25,15 @@ pub(crate) struct Row {
     pub(crate) rounds: Vec<Option<Sample>>,
 }
 
-/// What the ratios are to.
-const BASES: [&str; 2] = ["epoll-httparse", "hyper"];
-
 /// Prints the servers that have figures, the cheapest first.
-pub(crate) fn print(title: &str, rows: &[Row]) {
-    println!("\n{title}\n");
+pub(crate) fn print(mode: &Mode, rows: &[Row]) {
+    println!("\n{}: {}\n", mode.name, mode.about);
     print!("| server | CPU us/request | quartiles | user | sys |");
-    BASES
+    mode.bases
         .iter()
         .for_each(|base| print!(" x {base} | quartiles |"));
-    println!(" req/s | p50 us | p99 us | rounds |");
-    println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
+    println!(" req/s | p50 us | p99 us | server busy | load busy | rounds |");
+    println!("|---|{}", "--:|".repeat(14));
     let mut order: Vec<&Row> = rows.iter().filter(|row| row.cpu().is_some()).collect();
     order.sort_by(|a, b| a.cpu().partial_cmp(&b.cpu()).expect("times are numbers"));
     for row in order {
@@ -42,7 +44,7 @@ pub(crate) fn print(title: &str, rows: &[Row]) {
             row.name, cpu.median, cpu.low, cpu.high
         );
         print!("| {:.2} | {:.2} |", user, cpu.median - user);
-        for base in BASES {
+        for base in mode.bases {
             let base = rows.iter().find(|row| row.name == base);
             match base.and_then(|base| row.ratios(base)) {
                 Some(ratio) => print!(
@@ -52,15 +54,14 @@ pub(crate) fn print(title: &str, rows: &[Row]) {
                 None => print!(" - | - |"),
             }
         }
-        let rate = row.spread(|sample| sample.each_second);
-        let (p50, p99) = (
-            row.spread(|sample| sample.p50),
-            row.spread(|sample| sample.p99),
-        );
         let rounds = row.rounds.iter().flatten().count();
         println!(
-            " {:.0} | {:.0} | {:.0} | {rounds} |",
-            rate.median, p50.median, p99.median
+            " {:.0} | {:.0} | {:.0} | {:.0} % | {:.0} % | {rounds} |",
+            row.spread(|sample| sample.each_second).median,
+            row.spread(|sample| sample.p50).median,
+            row.spread(|sample| sample.p99).median,
+            row.spread(|sample| sample.server_busy * 100.0).median,
+            row.spread(|sample| sample.load_busy * 100.0).median,
         );
     }
 }
