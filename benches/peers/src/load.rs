@@ -460,3 +460,6 @@ fn address(of: SocketAddrV4) -> libc::sockaddr_in {
 fn fault(text: &str) -> io::Error {
     io::Error::other(text.to_owned())
 }
+
+#[cfg(test)]
+mod tests;

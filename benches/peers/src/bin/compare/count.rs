@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::process;
+use std::process::{self, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -33,6 +33,9 @@ pub(crate) fn run(servers: &[&'static Server], is_small: bool) -> bool {
         is_well = false;
         println!("| {} | failed: {fault} |", server.name);
     };
+    let tool = counter();
+    let name = tool.words.split(' ').next().unwrap_or_default();
+    println!("system calls as {name} counts them, user instructions as callgrind does");
     for (mode, about) in KINDS {
         let mode = MODES
             .iter()
@@ -41,7 +44,7 @@ pub(crate) fn run(servers: &[&'static Server], is_small: bool) -> bool {
         println!("\nSystem calls and user instructions of a request, {about}, 64 connections\n");
         println!("| server | system calls | which | instructions |\n|---|--:|---|--:|");
         for server in servers {
-            match calls(server, mode, requests) {
+            match calls(server, mode, requests, tool) {
                 Err(fault) => note(server, fault),
                 Ok((sum, which)) => {
                     let instructions = match server.is_native {
@@ -67,41 +70,94 @@ pub(crate) fn run(servers: &[&'static Server], is_small: bool) -> bool {
     is_well
 }
 
-/// Runs a server under a tool that writes to a file, once for some requests and once for five
-/// times as many, and gives the requests and the file of each: the difference has no start in it.
-///
-/// The connections go in step, so that a batch of the loop has in it what it has in real life,
-/// although the tool slows the server down.
+/// A program that a server runs under, and which writes to a file.
+struct Tool {
+    words: &'static str,
+    /// Whether the server is much slower than without. Then the connections go in step, so that a
+    /// turn of the loop has in it what it has in real life.
+    is_slow: bool,
+    /// How the server ends, and how many levels below our child it is.
+    end: (i32, usize),
+}
+
+const PERF: Tool = Tool {
+    words: "perf stat -x, -e {events} -o {file} --",
+    is_slow: false,
+    end: (libc::SIGKILL, 1),
+};
+const STRACE: Tool = Tool {
+    words: "strace -f -qq -c -o {file} --",
+    is_slow: true,
+    end: (libc::SIGKILL, 1),
+};
+const CALLGRIND: Tool = Tool {
+    words: "valgrind -q --tool=callgrind --callgrind-out-file={file}",
+    is_slow: true,
+    end: (libc::SIGTERM, 0),
+};
+
+/// Runs a server under a tool for some requests and for five times as many, and gives the requests
+/// and the file of each: the difference has no start in it.
 fn twice(
     server: &Server,
     mode: &Mode,
     requests: u64,
-    tool: &str,
-    end: (i32, usize),
+    tool: &Tool,
 ) -> io::Result<[(u64, String); 2]> {
     let requests = requests.max((mode.connections * mode.depth) as u64);
+    let requests = if tool.is_slow {
+        requests
+    } else {
+        requests * 10
+    };
     let file = out()?.join(format!("count.{}", process::id()));
-    let tool = tool.replace("{file}", &file.to_string_lossy());
+    let words = tool.words.replace("{file}", &file.to_string_lossy());
+    let words = words.replace("{events}", &events());
     let once = |requests| {
-        let running = server.start(mode.name, &tool)?;
+        let running = server.start(mode.name, &words)?;
         let mut plan = mode.plan(running.address);
-        plan.in_step = true;
+        plan.in_step = tool.is_slow;
         let mut load = Load::open(plan)?;
         let done = load.run(requests, Duration::MAX).check()?.requests;
         drop(load);
-        running.end(end.0, end.1)?;
+        running.end(tool.end.0, tool.end.1)?;
         let text = fs::read_to_string(&file);
         fs::remove_file(&file)?;
-        Ok((done, text?))
+        io::Result::Ok((done, text?))
     };
-    let both: io::Result<_> = once(requests).and_then(|few| Ok([few, once(requests * 5)?]));
-    both
+    let few = once(requests)?;
+    Ok([few, once(requests * 5)?])
 }
 
-fn calls(server: &Server, mode: &Mode, requests: u64) -> io::Result<(f64, String)> {
-    // The server is one level below strace, which writes its table when the server has ended.
-    let tool = "strace -f -qq -c -o {file} --";
-    let [few, many] = twice(server, mode, requests, tool, (libc::SIGKILL, 1))?;
+/// All calls, and by name those that are worth a column: perf needs a while for each that it counts.
+fn events() -> String {
+    let names = "accept4 brk close epoll_ctl epoll_pwait epoll_wait futex ioctl madvise mmap munmap \
+         read recvfrom sendmsg sendto setsockopt shutdown timerfd_settime write writev";
+    let each = names
+        .split(' ')
+        .map(|name| format!(",syscalls:sys_enter_{name}"));
+    String::from(ALL) + &each.collect::<String>()
+}
+
+/// perf counts without slowing the server down, but not everybody may use it.
+fn counter() -> &'static Tool {
+    let mut command = Command::new("perf");
+    command.args(["stat", "-e", ALL, "true"]);
+    let works = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if works.is_ok_and(|status| status.success()) {
+        &PERF
+    } else {
+        &STRACE
+    }
+}
+
+fn calls(
+    server: &Server,
+    mode: &Mode,
+    requests: u64,
+    tool: &'static Tool,
+) -> io::Result<(f64, String)> {
+    let [few, many] = twice(server, mode, requests, tool)?;
     let (before, after) = (table(&few.1), table(&many.1));
     let more = (many.0 - few.0) as f64;
     let each = |(name, count): (&String, &u64)| {
@@ -110,7 +166,11 @@ fn calls(server: &Server, mode: &Mode, requests: u64) -> io::Result<(f64, String
     };
     let mut all: Vec<(f64, String)> = after.iter().map(each).collect();
     all.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let sum = all.iter().map(|(count, _)| count).sum();
+    let place = all.iter().position(|(_, name)| name == ALL);
+    let sum = match place {
+        Some(place) => all.remove(place).0,
+        None => all.iter().map(|(count, _)| count).sum(),
+    };
     let seen = all.iter().filter(|(count, _)| *count >= 0.005);
     let which: Vec<String> = seen
         .map(|(count, name)| format!("{name} {count:.2}"))
@@ -118,9 +178,19 @@ fn calls(server: &Server, mode: &Mode, requests: u64) -> io::Result<(f64, String
     Ok((sum, which.join(", ")))
 }
 
-/// Calls by name: "% time, seconds, usecs/call, calls, errors if any, name".
+/// What perf calls the sum of all calls.
+const ALL: &str = "raw_syscalls:sys_enter";
+
+/// Calls by name.
+///
+/// perf: "count,unit,event,...". strace: "% time, seconds, usecs/call, calls, errors if any, name".
 fn table(text: &str) -> BTreeMap<String, u64> {
     let row = |line: &str| {
+        if let Some((count, event)) = line.split_once(",,") {
+            let name = event.split(',').next()?;
+            let name = name.strip_prefix("syscalls:sys_enter_").unwrap_or(name);
+            return Some((name.to_owned(), count.parse().ok()?));
+        }
         let words: Vec<&str> = line.split_whitespace().collect();
         let name = words
             .last()
@@ -131,8 +201,7 @@ fn table(text: &str) -> BTreeMap<String, u64> {
 }
 
 fn instructions(server: &Server, mode: &Mode, requests: u64) -> io::Result<String> {
-    let tool = "valgrind -q --tool=callgrind --callgrind-out-file={file}";
-    let [few, many] = twice(server, mode, requests, tool, (libc::SIGTERM, 0))?;
+    let [few, many] = twice(server, mode, requests, &CALLGRIND)?;
     let total = |text: &str| {
         let lines = text
             .lines()

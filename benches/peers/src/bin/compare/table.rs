@@ -117,3 +117,10 @@ impl Spread {
         })
     }
 }
+
+#[test]
+fn quartiles_lie_between_values() {
+    let all = Spread::of([4.0, 1.0, 3.0, 2.0].into_iter()).expect("there are values");
+    assert_eq!((all.low, all.median, all.high), (1.75, 2.5, 3.25));
+    assert!(Spread::of(std::iter::empty()).is_none());
+}
