@@ -148,16 +148,15 @@ impl Load {
     }
 
     /// How many connections the server has closed.
-    pub fn closed(&mut self) -> io::Result<usize> {
-        let mut closed = 0;
-        for connection in &self.connections {
-            let fd = connection.fd.as_ref().map(AsRawFd::as_raw_fd);
-            closed += usize::from(!matches!(
-                fd.map(|fd| recv(fd, &mut self.buffer)),
-                Some(Ok(None))
-            ));
-        }
-        Ok(closed)
+    pub fn closed(&mut self) -> usize {
+        let fds = self.connections.iter().map(|connection| &connection.fd);
+        let is_open = |fd: &OwnedFd| matches!(recv(fd.as_raw_fd(), &mut self.buffer), Ok(None));
+        self.connections.len()
+            - fds
+                .flatten()
+                .map(is_open)
+                .filter(|&is_open| is_open)
+                .count()
     }
 
     /// A batch on each of these connections, and further ones until there is enough.
@@ -298,7 +297,7 @@ impl Load {
                     connection.take(bytes, At { plan, now, outcome })?;
                 }
             }
-            if connection.is_last && !self.plan.closes {
+            if connection.is_last && connection.body_left == 0 && !self.plan.closes {
                 self.renew(key)?;
                 if self.connections[key].awaited > 0 {
                     return Ok(false);
@@ -313,9 +312,6 @@ impl Load {
     /// A server may limit the requests of a connection; what it left unanswered is sent again.
     fn renew(&mut self, key: usize) -> io::Result<()> {
         let connection = &mut self.connections[key];
-        if connection.awaited > 0 && connection.awaited == self.plan.depth {
-            return Err(fault("a connection without an answer"));
-        }
         *connection = Connection {
             awaited: connection.awaited,
             asked: connection.asked,

@@ -1,6 +1,6 @@
 //! The load beside servers that are told what to answer.
 
-use std::io::{Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener};
 use std::thread;
 
@@ -18,7 +18,8 @@ fn server(answers: &'static [&'static str]) -> Plan {
             let mut stream = stream.expect("somebody has connected");
             let mut left = answers.iter();
             let mut ends = 0;
-            for byte in stream.try_clone().expect("it is open").bytes().flatten() {
+            let asked = BufReader::new(stream.try_clone().expect("it is open"));
+            for byte in asked.bytes().flatten() {
                 ends = if b"\r\n".contains(&byte) { ends + 1 } else { 0 };
                 if ends != 4 {
                     continue;
@@ -116,6 +117,26 @@ fn a_batch_goes_on_after_the_last_answer_of_a_connection() {
         "{} connections for 24 answers",
         load.opened
     );
+}
+
+/// A body that comes in many pieces, of which most are skipped.
+#[test]
+fn the_last_answer_of_a_connection_may_be_large() {
+    let body = "x".repeat(1 << 20);
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n", body.len());
+    let (good, last) = (
+        format!("{answer}\r\n{body}"),
+        format!("{answer}Connection: close\r\n\r\n{body}"),
+    );
+    let answers = Vec::leak(vec![&*good.leak(), &*last.leak()]);
+    let mut plan = server(answers);
+    plan.expected = body.into_bytes();
+    let mut load = Load::open(plan).expect("the first is good");
+    let outcome = load
+        .run(40, Duration::MAX)
+        .check()
+        .expect("so are the others");
+    assert_eq!((outcome.requests, load.opened), (40, 21));
 }
 
 #[test]

@@ -160,7 +160,7 @@ impl Running {
     /// Has the process `depth` levels below end by this signal, and waits until the child has.
     pub(crate) fn end(mut self, signal: i32, depth: usize) -> io::Result<()> {
         let pid = *self.processes().get(depth).ok_or(io::ErrorKind::NotFound)?;
-        // SAFETY: no pointer is passed; the process is below our child, which nobody has waited for.
+        // SAFETY: no pointer is passed; the child, or what is below it, has not been waited for.
         check(unsafe { libc::kill(pid as libc::pid_t, signal) })?;
         let began = Instant::now();
         while self.child.try_wait()?.is_none() {

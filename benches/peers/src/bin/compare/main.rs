@@ -59,7 +59,7 @@ fn run() -> Result<bool, Box<dyn Error>> {
     if options.builds {
         build()?;
     }
-    raise_files_limit()?;
+    let files = raise_files_limit()?;
     pin(LOAD_CORE)?;
     options.servers.retain(|server| {
         let works = if options.builds {
@@ -75,7 +75,7 @@ fn run() -> Result<bool, Box<dyn Error>> {
         works.is_ok()
     });
     let is_well = if options.counts {
-        count::run(&options.servers, options.is_small)
+        count::run(&options.servers, options.is_small, files)
     } else {
         compare(&options)
     };
@@ -142,8 +142,9 @@ fn build() -> Result<(), Box<dyn Error>> {
         .ok_or("the servers cannot be built".into())
 }
 
-/// Ten thousand connections need as many descriptors, here and in the servers.
-fn raise_files_limit() -> std::io::Result<()> {
+/// Ten thousand connections need as many descriptors, here and in the servers. Says how many there
+/// may be.
+fn raise_files_limit() -> std::io::Result<usize> {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,
@@ -152,8 +153,9 @@ fn raise_files_limit() -> std::io::Result<()> {
     unsafe {
         check(libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit))?;
         limit.rlim_cur = limit.rlim_max;
-        check(libc::setrlimit(libc::RLIMIT_NOFILE, &limit)).map(drop)
+        check(libc::setrlimit(libc::RLIMIT_NOFILE, &limit))?;
     }
+    Ok(limit.rlim_max as usize)
 }
 
 fn compare(options: &Options) -> bool {
