@@ -157,11 +157,13 @@ impl Running {
         self.processes().into_iter().map(of).sum()
     }
 
-    /// Has the process `depth` levels below end by this signal, and waits until the child has.
+    /// Has all but the first `depth` processes end by this signal, and waits until the child has.
     pub(crate) fn end(mut self, signal: i32, depth: usize) -> io::Result<()> {
-        let pid = *self.processes().get(depth).ok_or(io::ErrorKind::NotFound)?;
-        // SAFETY: no pointer is passed; the child, or what is below it, has not been waited for.
-        check(unsafe { libc::kill(pid as libc::pid_t, signal) })?;
+        // Parents first: none of them starts another in place of one that has ended.
+        for pid in self.processes().into_iter().skip(depth) {
+            // SAFETY: no pointer is passed; the child and all below it are still ours.
+            unsafe { libc::kill(pid as libc::pid_t, signal) };
+        }
         let began = Instant::now();
         while self.child.try_wait()?.is_none() {
             if began.elapsed() > END_MAX {
