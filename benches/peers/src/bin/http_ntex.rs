@@ -1,0 +1,41 @@
+//! ntex on tokio with one worker, which has a thread of its own beside the one that accepts. Its
+//! limits stay on: 1 s and a least rate for a request's head, 5 s of keep-alive.
+
+use std::io;
+
+use ntex::util::Bytes;
+use ntex::web::types::{Path, PayloadConfig};
+use ntex::web::{self, App, HttpResponse, HttpServer, ServiceConfig};
+
+fn plain(app: &mut ServiceConfig) {
+    let hello = async || {
+        HttpResponse::Ok()
+            .content_type("text/plain")
+            .body(peers::HELLO)
+    };
+    app.state(PayloadConfig::new(2 << 20))
+        .route("/", web::get().to(hello))
+        .route("/echo", web::post().to(async |body: Bytes| body))
+        .route(
+            "/big",
+            web::get().to(async || Bytes::from_static(&peers::BIG)),
+        );
+}
+
+fn routes(app: &mut ServiceConfig) {
+    for number in 0..100 {
+        let answer = move |name: Path<String>| async move { format!("{number} {}", name.as_str()) };
+        app.route(&format!("/route{number}/{{name}}"), web::get().to(answer));
+    }
+}
+
+#[ntex::main]
+async fn main() -> io::Result<()> {
+    let is_routes = std::env::args().any(|word| word == "routes");
+    let configure = if is_routes { routes } else { plain };
+    HttpServer::new(async move || App::new().configure(configure))
+        .workers(1)
+        .listen(peers::listen()?)?
+        .run()
+        .await
+}
