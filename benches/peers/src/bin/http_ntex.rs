@@ -13,6 +13,7 @@ fn plain(app: &mut ServiceConfig) {
             .content_type("text/plain")
             .body(peers::HELLO)
     };
+    // The default limit of a body is 256 KiB.
     app.state(PayloadConfig::new(2 << 20))
         .route("/", web::get().to(hello))
         .route("/echo", web::post().to(async |body: Bytes| body))
