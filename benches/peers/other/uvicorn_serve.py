@@ -1,16 +1,19 @@
-"""Uvicorn on uvloop and httptools: `uvicorn_serve.py MODULE:APPLICATION`, on a free port."""
+"""Uvicorn on uvloop and httptools, on a free port: `uvicorn_serve.py MODULE [routes]`."""
 
 import socket
 import sys
 
 import uvicorn
 
+# Nothing is to be written beside the sources.
+sys.dont_write_bytecode = True
+
 listener = socket.socket()
 listener.bind(("127.0.0.1", 0))
 # Those who read the line below connect before Uvicorn listens.
 listener.listen(4096)
 config = uvicorn.Config(
-    sys.argv[1],
+    f"{sys.argv[1]}:{'routes' if 'routes' in sys.argv else 'app'}",
     loop="uvloop",
     http="httptools",
     backlog=4096,
