@@ -62,7 +62,7 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use support::{Plan, Row, Side};
+use support::{Plan, ROUNDS, Row, Side};
 
 type Fault = Box<dyn Error>;
 
@@ -220,12 +220,17 @@ fn main() -> Result<(), Fault> {
             name: work.name,
             ops: work.ops,
             width: work.width,
+            units: &["ns"],
             goal: Some(1.0),
             cores: work.cores,
+            rounds: ROUNDS,
             sides,
         }
     };
-    Plan::from_args().run(sides.map(row).collect());
+    // `cargo bench` passes `--bench`, `cargo test` does not.
+    let has = |args: &[String], flag| args.iter().any(|arg| arg == flag);
+    let plan = Plan::from_args(|args| has(args, "--test") || !has(args, "--bench"));
+    plan.run(sides.map(row).collect());
     Ok(())
 }
 
@@ -237,18 +242,18 @@ fn do_row(key: &str, ops: usize, width: usize) -> Result<(), Fault> {
     Ok(())
 }
 
-fn by_ours<const ROW: usize>(ops: usize, width: usize) -> Duration {
+fn by_ours<const ROW: usize>(ops: usize, width: usize) -> Vec<f64> {
     let this = env::current_exe().expect("this program has a path");
     in_child(&this, &[CHILD], &WORKS[ROW], ops, width)
 }
 
-fn by_libuv<const ROW: usize>(ops: usize, width: usize) -> Duration {
+fn by_libuv<const ROW: usize>(ops: usize, width: usize) -> Vec<f64> {
     let program = LIBUV.get().expect("the side exists if it was compiled");
     in_child(program, &[], &WORKS[ROW], ops, width)
 }
 
-/// The time that a process of its own takes for a row.
-fn in_child(program: &Path, args: &[&str], work: &Work, ops: usize, width: usize) -> Duration {
+/// The nanoseconds that a process of its own takes for an operation.
+fn in_child(program: &Path, args: &[&str], work: &Work, ops: usize, width: usize) -> Vec<f64> {
     let mut command = Command::new(program);
     if can_pin() {
         command = Command::new("taskset");
@@ -263,7 +268,7 @@ fn in_child(program: &Path, args: &[&str], work: &Work, ops: usize, width: usize
         Ok(nanos.parse::<f64>()?)
     });
     match figure {
-        Ok(nanos) => Duration::from_nanos((nanos * ops as f64) as u64),
+        Ok(nanos) => vec![nanos],
         Err(fault) => {
             eprintln!("{}: {command:?}: {fault}", work.name);
             process::exit(1);

@@ -6,11 +6,11 @@
 
 use std::env;
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// One side of a row: does `ops` operations, with `width` things at once, and
-/// says how long they took.
-pub(crate) type Side = fn(ops: usize, width: usize) -> Duration;
+/// One side of a row: does `ops` operations, with `width` things at once. Says
+/// what one of them takes in each unit of the row, or nothing if it never ends.
+pub(crate) type Side = fn(ops: usize, width: usize) -> Vec<f64>;
 
 /// The same work for each peer, by name.
 pub(crate) type Sides = Vec<(&'static str, Side)>;
@@ -21,35 +21,42 @@ pub(crate) struct Row {
     /// In the full mode, and in the small one.
     pub(crate) ops: (usize, usize),
     pub(crate) width: usize,
-    /// How many times as fast as the best of the others we want to be.
+    /// What its sides measure. Less is better.
+    pub(crate) units: &'static [&'static str],
+    /// How many times the best of the others should take of what we take.
     pub(crate) goal: Option<f64>,
     /// What it needs to say anything.
     pub(crate) cores: usize,
+    pub(crate) rounds: usize,
     pub(crate) sides: Sides,
 }
 
+/// How many rounds a row has that is not long.
+pub(crate) const ROUNDS: usize = 7;
+
 /// What the command line asks for.
-///
-/// `cargo bench` passes `--bench`; without it, or with `--test`, the sizes are
-/// tiny and only show that the bench still works.
 pub(crate) struct Plan {
+    /// Tiny sizes, which only show that the bench still works.
     is_small: bool,
     /// Only the side of this name, in one round: for a profiler.
     only: Option<String>,
-    rounds: usize,
+    rounds_max: usize,
     filters: Vec<String>,
 }
 
 impl Plan {
-    pub(crate) fn from_args() -> Self {
+    pub(crate) fn from_args(is_small: impl Fn(&[String]) -> bool) -> Self {
         let args: Vec<String> = env::args().skip(1).collect();
-        let has = |flag: &str| args.iter().any(|arg| arg == flag);
-        let is_small = has("--test") || !has("--bench");
+        let is_small = is_small(&args);
         let only = args.iter().find_map(|arg| arg.strip_prefix("--only="));
         let only = only.map(String::from);
         Plan {
             is_small,
-            rounds: if is_small || only.is_some() { 1 } else { 7 },
+            rounds_max: if is_small || only.is_some() {
+                1
+            } else {
+                ROUNDS
+            },
             only,
             filters: args
                 .into_iter()
@@ -62,7 +69,7 @@ impl Plan {
     pub(crate) fn run(&self, rows: Vec<Row>) {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let load = load();
-        println!("{} round(s), {cores} core(s), load {load}", self.rounds);
+        println!("{} round(s), {cores} core(s), load {load}", self.rounds_max);
         if cfg!(debug_assertions) {
             println!("built without optimisation: the figures mean nothing");
         }
@@ -95,14 +102,18 @@ impl Plan {
         let (full, small) = row.ops;
         let ops = if self.is_small { small } else { full };
         let width = row.width.min(ops);
-        let mut nanos = vec![Vec::new(); row.sides.len()];
+        let rounds = row.rounds.min(self.rounds_max);
+        let mut taken = vec![Some(Vec::new()); row.sides.len()];
         // Round zero warms up: allocator, caches, frequency.
-        let warm_up = usize::from(self.rounds > 1);
-        for round in 0..self.rounds + warm_up {
-            for ((_, side), nanos) in row.sides.iter().zip(&mut nanos) {
-                let took = side(ops, width);
-                if round >= warm_up {
-                    nanos.push(took.as_nanos() as f64 / ops as f64);
+        let warm_up = usize::from(rounds > 1);
+        for round in 0..rounds + warm_up {
+            for ((_, side), taken) in row.sides.iter().zip(&mut taken) {
+                let Some(before) = taken else { continue };
+                let figures = side(ops, width);
+                if figures.is_empty() {
+                    *taken = None;
+                } else if round >= warm_up {
+                    before.push(figures);
                 }
             }
         }
@@ -110,56 +121,80 @@ impl Plan {
             row,
             ops,
             width,
-            nanos,
+            taken,
         }
     }
 }
 
-/// A row and the nanoseconds per operation: by side, by round.
+/// A row and its figures: by side, by round, by unit. None if it never ends.
 struct Measured {
     row: Row,
     ops: usize,
     width: usize,
-    nanos: Vec<Vec<f64>>,
+    taken: Vec<Option<Vec<Vec<f64>>>>,
 }
 
 impl Measured {
-    /// How many times the time of ours a side took: one figure a round.
-    fn ratios(&self, side: usize) -> Vec<f64> {
-        let rounds = self.nanos[side].iter().zip(&self.nanos[0]);
-        rounds.map(|(theirs, ours)| theirs / ours).collect()
+    /// What a side took: one figure a round.
+    fn figures(&self, side: usize, unit: usize) -> Option<Vec<f64>> {
+        let rounds = self.taken[side].as_ref()?.iter();
+        Some(rounds.map(|figures| figures[unit]).collect())
+    }
+
+    /// How many times of what we took a side took: one figure a round.
+    fn ratios(&self, side: usize, unit: usize) -> Option<Vec<f64>> {
+        let ours = self.figures(0, unit)?;
+        let rounds = self.figures(side, unit)?.into_iter().zip(ours);
+        Some(rounds.map(|(theirs, ours)| theirs / ours).collect())
     }
 
     fn print(&self) {
         let Measured { ops, width, .. } = self;
         println!("\n{} (ops {ops}, width {width})", self.row.name);
-        for (side, (name, _)) in self.row.sides.iter().enumerate() {
-            let (nanos, spread) = median(&self.nanos[side]);
-            let spread = format!("±{spread:.0}%");
-            print!("  {name:<12} {nanos:>9.1} ns/op {spread:>5}");
-            if side > 0 {
-                let (ratio, spread) = median(&self.ratios(side));
-                print!("  {ratio:>6.2} x ours ±{spread:.0}%");
+        for (unit, unit_name) in self.row.units.iter().enumerate() {
+            for (side, (name, _)) in self.row.sides.iter().enumerate() {
+                let Some(figures) = self.figures(side, unit) else {
+                    println!("  {name:<12} never");
+                    continue;
+                };
+                let (figure, spread) = median(&figures);
+                print!("  {name:<12} {figure:>11.1} {unit_name} ±{spread:.0}%");
+                if let Some(ratios) = self.ratios(side, unit).filter(|_| side > 0) {
+                    let (ratio, spread) = median(&ratios);
+                    print!("  {ratio:>6.2} x ours ±{spread:.0}%");
+                }
+                println!();
             }
-            println!();
         }
     }
 
     /// Whether the goal is met beside the best of the others.
-    fn verdict(&self) -> String {
-        let others = (1..self.row.sides.len()).map(|side| median(&self.ratios(side)));
-        let best = others.min_by(|(a, _), (b, _)| a.total_cmp(b));
-        let (Some(goal), Some((ratio, spread))) = (self.row.goal, best) else {
+    fn verdict(&self, unit: usize) -> String {
+        let others = (1..self.row.sides.len()).filter_map(|side| {
+            let (ratio, spread) = median(&self.ratios(side, unit)?);
+            Some((ratio, spread, self.row.sides[side].0))
+        });
+        let best = others.min_by(|(a, ..), (b, ..)| a.total_cmp(b));
+        let (Some(goal), Some((ratio, spread, name))) = (self.row.goal, best) else {
             return String::from("      -");
         };
         let reached = if ratio >= goal {
-            "reached"
+            String::from("reached")
         } else if ratio * (1.0 + spread / 100.0) >= goal {
-            "missed, within the spread"
+            format!("missed, within the spread: {name}")
         } else {
-            "missed"
+            format!("missed: {name}")
         };
         format!("{goal:>6.1}x {reached}")
+    }
+
+    fn cell(&self, side: usize, unit: usize) -> String {
+        let figures = self.figures(side, unit).map(|of| median(&of).0);
+        let ratios = self.ratios(side, unit).map(|of| median(&of).0);
+        match (figures, ratios) {
+            (Some(figure), Some(ratio)) => format!("{figure:.1} ({ratio:.2}x)"),
+            _ => String::from("never"),
+        }
     }
 }
 
@@ -167,24 +202,23 @@ fn print_table(results: &[Measured]) {
     let Some(widest) = results.iter().max_by_key(|result| result.row.sides.len()) else {
         return;
     };
-    print!("\n{:<38} {:>9}", "ns/op (ratio to ours)", "ours");
+    print!("\n{:<46} {:>9}", "an operation (ratio to ours)", "ours");
     for (name, _) in &widest.row.sides[1..] {
         print!(" {name:>17}");
     }
     println!("    goal");
     for result in results {
-        let (ours, _) = median(&result.nanos[0]);
-        print!("{:<38} {ours:>9.1}", result.row.name);
-        for (name, _) in &widest.row.sides[1..] {
-            let mut cell = String::from("-");
-            if let Some(side) = result.row.sides.iter().position(|(own, _)| own == name) {
-                let (nanos, _) = median(&result.nanos[side]);
-                let (ratio, _) = median(&result.ratios(side));
-                cell = format!("{nanos:.1} ({ratio:.2}x)");
+        for (unit, unit_name) in result.row.units.iter().enumerate() {
+            let label = format!("{}, {unit_name}", result.row.name);
+            let ours = result.figures(0, unit).map(|of| median(&of).0);
+            print!("{label:<46} {:>9.1}", ours.unwrap_or(f64::NAN));
+            for (name, _) in &widest.row.sides[1..] {
+                let own = result.row.sides.iter().position(|(own, _)| own == name);
+                let cell = own.map_or(String::from("-"), |side| result.cell(side, unit));
+                print!(" {cell:>17}");
             }
-            print!(" {cell:>17}");
+            println!(" {}", result.verdict(unit));
         }
-        println!(" {}", result.verdict());
     }
 }
 
