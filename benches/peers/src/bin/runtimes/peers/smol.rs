@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use async_executor::{LocalExecutor, Task};
 use async_io::Timer;
+use futures::channel::oneshot;
 
 use super::{ChannelPeer, LocalPeer, Peer, PoolPeer, TimerPeer};
 
@@ -53,12 +54,13 @@ impl LocalPeer for Smol {
     }
 }
 
-/// It has no oneshot of its own; its programs use a channel of one.
+/// It has no oneshot of its own; that of futures is cheaper than a channel of
+/// one.
 impl ChannelPeer for Smol {
     type Sender = async_channel::Sender<()>;
     type Receiver = async_channel::Receiver<()>;
-    type OnceSender = async_channel::Sender<()>;
-    type OnceReceiver = async_channel::Receiver<()>;
+    type OnceSender = oneshot::Sender<()>;
+    type OnceReceiver = oneshot::Receiver<()>;
 
     fn channel() -> (Self::Sender, Self::Receiver) {
         async_channel::bounded(1)
@@ -73,15 +75,15 @@ impl ChannelPeer for Smol {
     }
 
     fn oneshot() -> (Self::OnceSender, Self::OnceReceiver) {
-        async_channel::bounded(1)
+        oneshot::channel()
     }
 
     fn send_once(sender: Self::OnceSender) {
-        sender.try_send(()).expect("the other side is there");
+        sender.send(()).expect("the other side is there");
     }
 
     async fn recv_once(receiver: Self::OnceReceiver) {
-        receiver.recv().await.expect("the other side is there");
+        receiver.await.expect("the other side is there");
     }
 }
 
