@@ -92,7 +92,7 @@ const MILLION: usize = 1_000_000;
 const TASK: (usize, usize) = (MILLION, 2_000);
 const WAKE: (usize, usize) = (2 * MILLION, 20_000);
 const TIMER: (usize, usize) = (MILLION, 20_000);
-const TRIP: (usize, usize) = (2_000, 20);
+const TRIP: (usize, usize) = (10_000, 20);
 
 fn row(name: &'static str, ops: (usize, usize), width: usize, sides: Sides) -> Row {
     Row {
