@@ -3,9 +3,9 @@
 //! ```sh
 //! cd benches/peers
 //! cargo build --release --bin runtimes
-//! taskset -c 0 target/release/runtimes task yield ping-pong timer   # one thread
-//! target/release/runtimes thread job memory                        # these want two cores
-//! target/release/runtimes --small                                  # does it work?
+//! taskset -c 0 target/release/runtimes self yield ping task timer job  # on one core
+//! target/release/runtimes thread job                                   # on two
+//! target/release/runtimes --small                                      # does it work?
 //! ```
 //!
 //! Words select the rows whose names hold one of them; `--only=ours` runs that
@@ -38,6 +38,9 @@
 //! - smol's timers have no granularity: what is due a microsecond apart is
 //!   woken one by one, which is CPU that buys exactness.
 //! - Four workers at ours and monoio, up to 500 at tokio and smol.
+//! - Where the kernel puts a worker. On the loop's core a job and back takes
+//!   5 us, across cores that sleep 20 to 60: both are true, of different days.
+//!   Pinned to one core it is the runtimes that are compared, not the kernel.
 //! - Memory that an earlier side has warmed. Round zero does not count, and
 //!   tasks are weighed in a process of their own.
 
