@@ -267,7 +267,6 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             (Wait::Request, config.keep_alive, CloseReason::IdleTimeout)
         };
         self.give_link_back();
-        self.note_waker(cx);
         self.poll_deadline(wait, limit, cx)
             .map(|()| Err(NoHead::Close(reason)))
     }
@@ -451,11 +450,6 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         if let Err(error) = sent {
             log::debug!("the client could not be told \"{text}\": {error}");
         }
-    }
-
-    /// Tells the server whom to wake when it drains.
-    pub(super) fn note_waker(&self, cx: &Context<'_>) {
-        self.place.open.note_waker(cx);
     }
 
     /// Notes that an exchange has ended, and a deadline for the next begins.

@@ -54,7 +54,6 @@ impl<T: Transport, H: Handler> Connection<T, H> {
                     return Poll::Ready(Err(CloseReason::Draining));
                 }
                 Poll::Pending => {
-                    self.note_waker(cx);
                     let limit = self.shared().config.head_timeout;
                     let over = self.poll_deadline(Wait::Head, limit, cx);
                     return over.map(|()| Err(CloseReason::HeadTimeout));

@@ -15,7 +15,7 @@ use super::config::Config;
 use super::in_flight::InFlight;
 use super::link::{Link, OpenLink};
 use super::metrics::{BOUNDS_MS, Metrics};
-use crate::executor::JoinHandle;
+use crate::executor::{JoinHandle, waker};
 use crate::http::http_date;
 use crate::sync::Event;
 
@@ -188,9 +188,10 @@ pub(super) struct Shared<H> {
 pub(super) struct Open {
     pub(super) peer: Cell<Option<SocketAddr>>,
     pub(super) since: Instant,
-    /// Wakes the connection's task, to tell it that the server drains.
-    waker: Cell<Option<Waker>>,
+    /// The connection's task, if the server has spawned it.
     pub(super) task: OnceCell<JoinHandle<CloseReason>>,
+    /// Else, who polls it.
+    waker: Cell<Option<Waker>>,
     pub(super) requests: Cell<u64>,
     /// Of the exchange in progress, and none while it is idle. Counts the
     /// requests meanwhile.
@@ -290,13 +291,12 @@ impl<H> Shared<H> {
         drop(replaced);
     }
 
-    /// Tells every connection to look whether the server drains. Each notes
-    /// its waker again when it next waits.
+    /// Tells every connection to look whether the server drains.
     pub(super) fn wake_connections(&self) {
         let wakers: Vec<Waker> = {
             let connections = self.connections.borrow();
             let open = connections.iter();
-            open.filter_map(|(_, open)| open.waker.take()).collect()
+            open.filter_map(|(_, open)| open.waker()).collect()
         };
         wakers.into_iter().for_each(Waker::wake);
     }
@@ -310,8 +310,15 @@ pub(super) struct Place<H> {
 }
 
 impl Open {
-    /// Remembers whom to wake for this connection.
-    #[inline]
+    /// Whom to wake. One that was noted is noted again by the next poll.
+    fn waker(&self) -> Option<Waker> {
+        match self.task.get() {
+            Some(task) => Some(waker(task.ticket())),
+            None => self.waker.take(),
+        }
+    }
+
+    /// Remembers who polls this connection.
     pub(super) fn note_waker(&self, cx: &Context<'_>) {
         let waker = self.waker.take();
         if waker
