@@ -24,6 +24,9 @@ use crate::sys::Origin;
 /// stay for the next turn, so that one burst cannot hold up the timers.
 const EVENTS_MAX: usize = 1024;
 
+/// How many records wait to be used again, at most.
+const SPARES_MAX: usize = 64;
+
 /// What the kernel is asked through.
 pub(crate) struct Reactor {
     poll: RefCell<mio::Poll>,
@@ -35,6 +38,8 @@ pub(crate) struct Reactor {
     /// Whom an event is for. Who owns a source has it at hand, and borrows
     /// nothing to ask whether it is ready.
     sources: RefCell<Slab<Rc<Source>>>,
+    /// Records that wait to be used again. They hold no waker.
+    spares: RefCell<Vec<Rc<Source>>>,
     /// The generation of the next source, shared by all slots: a slot that
     /// is used again gets one that it never had.
     generation: Cell<u32>,
@@ -55,6 +60,7 @@ impl Reactor {
             events: RefCell::new(Events::with_capacity(EVENTS_MAX)),
             bell,
             sources: RefCell::new(Slab::new()),
+            spares: RefCell::default(),
             generation: Cell::new(0),
             reserve: Reserve::new(),
             late_events: Cell::new(0),
@@ -112,11 +118,23 @@ impl Reactor {
             ));
         }
         let token = Token { index, generation };
-        let record = Source::new(token);
+        let record = self.take_record(token);
         begin(&record);
         self.registry
             .register(source, token.into(), record.interest())?;
-        Ok(Rc::clone(entry.insert(Rc::new(record))))
+        Ok(Rc::clone(entry.insert(record)))
+    }
+
+    /// A record that was used before, if there is one: a connection a request
+    /// would spend more on the allocator than on all of the reactor.
+    fn take_record(&self, token: Token) -> Rc<Source> {
+        let mut spare = self.spares.borrow_mut().pop();
+        if let Some(record) = spare.as_mut().and_then(Rc::get_mut) {
+            *record = Source::new(token);
+        }
+        spare
+            .filter(|record| record.token == token)
+            .unwrap_or_else(|| Rc::new(Source::new(token)))
     }
 
     /// Forgets a source that is about to be closed.
@@ -129,7 +147,11 @@ impl Reactor {
             return false;
         };
         let forgotten = self.sources.borrow_mut().remove(known.token.index as usize);
-        drop(forgotten);
+        let mut spares = self.spares.borrow_mut();
+        if spares.len() < SPARES_MAX {
+            spares.push(forgotten);
+        }
+        drop(spares);
         // These may be foreign and run code when dropped.
         drop(waiting);
         if cfg!(mio_unsupported_force_poll_poll)

@@ -379,7 +379,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
     }
 
     /// An idle connection needs none, and without one is seen to be idle.
-    fn give_link_back(&mut self) {
+    pub(super) fn give_link_back(&mut self) {
         let Some(link) = self.link.take() else {
             return;
         };

@@ -327,7 +327,10 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         }
         match next {
             Next::KeepAlive => Ok(()),
-            Next::Close(reason) => Err(CloseReason::Http(reason)),
+            Next::Close(reason) => {
+                self.give_link_back();
+                Err(CloseReason::Http(reason))
+            }
             Next::Upgrade => Err(CloseReason::Upgraded),
         }
     }

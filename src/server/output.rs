@@ -108,3 +108,9 @@ impl Output {
         }
     }
 }
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        pool::give_buffer(std::mem::take(&mut self.buffer));
+    }
+}
