@@ -173,6 +173,21 @@ impl Sleep {
         self.parts.now()
     }
 
+    /// Whether the wheel holds it still, by the clock alone: what it was filed
+    /// for has not come. For a task that alone ever polls it, that is as good
+    /// as a poll, and touches no memory of the wheel.
+    #[inline]
+    pub(crate) fn is_surely_filed(&self) -> bool {
+        let is_filed = match self.timer {
+            Some((_, Some(filed))) => self.parts.now() < filed,
+            _ => false,
+        };
+        if is_filed {
+            waits_for(WaitKind::Timer, self.filed_tick);
+        }
+        is_filed
+    }
+
     fn is_over(&self) -> bool {
         self.deadline
             .is_some_and(|deadline| deadline <= self.parts.now())

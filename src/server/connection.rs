@@ -285,6 +285,10 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             let deadline = self.now().checked_add(limit);
             self.timer.reset_to(deadline);
         }
+        // A task that the server has spawned is never another.
+        if self.place.open.task.get().is_some() && self.timer.is_surely_filed() {
+            return Poll::Pending;
+        }
         Pin::new(&mut self.timer).poll(cx)
     }
 

@@ -13,10 +13,10 @@ use super::transport::Transport;
 /// copies what is left, as a rule nothing, and gives the buffer back.
 #[derive(Default)]
 pub(super) struct Input {
-    /// A scratch buffer or a larger one, or a copy of what was left. The
-    /// last has no room behind what is unread, and is smaller: one that is
-    /// not does as a buffer.
-    bytes: Option<Box<[u8]>>,
+    /// A scratch buffer or a larger one, or a copy of what was left, or
+    /// nothing. A copy has no room behind what is unread, and is smaller: one
+    /// that is not does as a buffer.
+    bytes: Box<[u8]>,
     start: usize,
     end: usize,
 }
@@ -24,10 +24,7 @@ pub(super) struct Input {
 impl Input {
     #[inline]
     pub(super) fn unread(&self) -> &[u8] {
-        match &self.bytes {
-            Some(bytes) => &bytes[self.start..self.end],
-            None => &[],
-        }
+        &self.bytes[self.start..self.end]
     }
 
     #[inline]
@@ -57,13 +54,12 @@ impl Input {
         if self.is_empty() {
             (self.start, self.end) = (0, 0);
         }
-        let has_room = |bytes: &[u8]| bytes.len() >= SCRATCH_BYTES && self.end < bytes.len();
-        if self.start > 0 || !self.bytes.as_deref().is_some_and(has_room) {
+        let is_small = self.bytes.len() < SCRATCH_BYTES;
+        if is_small || self.start > 0 || self.end == self.bytes.len() {
             self.make_room();
         }
-        let bytes = self.bytes.as_deref_mut().unwrap_or_default();
-        let room_end = self.end.saturating_add(max).min(bytes.len());
-        let room = bytes.get_mut(self.end..room_end).unwrap_or_default();
+        let room_end = self.end.saturating_add(max).min(self.bytes.len());
+        let room = &mut self.bytes[self.end..room_end];
         let count = ready!(transport.poll_read(cx, room))?;
         self.end += count;
         Poll::Ready(Ok(count))
@@ -72,12 +68,12 @@ impl Input {
     /// Has the unread bytes at the start of a buffer, with room behind.
     fn make_room(&mut self) {
         let left = self.unread().len();
-        match &mut self.bytes {
-            Some(bytes) if left < SCRATCH_BYTES && bytes.len() >= SCRATCH_BYTES => {
-                bytes.copy_within(self.start..self.end, 0);
-            }
-            None => self.bytes = Some(pool::take_scratch()),
-            Some(_) => self.move_to_another(left),
+        if self.bytes.is_empty() {
+            self.bytes = pool::take_scratch();
+        } else if left < SCRATCH_BYTES && self.bytes.len() >= SCRATCH_BYTES {
+            self.bytes.copy_within(self.start..self.end, 0);
+        } else {
+            self.move_to_another(left);
         }
         (self.start, self.end) = (0, left);
     }
@@ -91,29 +87,27 @@ impl Input {
             false => vec![0; left * 2].into_boxed_slice(),
         };
         bytes[..left].copy_from_slice(self.unread());
-        self.replace(Some(bytes));
+        self.replace(bytes);
     }
 
-    fn replace(&mut self, bytes: Option<Box<[u8]>>) {
-        if let Some(before) = std::mem::replace(&mut self.bytes, bytes) {
-            // Kept if it is a scratch buffer.
-            pool::give_scratch(before);
-        }
+    fn replace(&mut self, bytes: Box<[u8]>) {
+        // Kept if it is a scratch buffer.
+        pool::give_scratch(std::mem::replace(&mut self.bytes, bytes));
     }
 
     /// Gives the shared buffer back. To be called before the task waits.
     #[inline]
     pub(super) fn release(&mut self) {
-        let Some(bytes) = &self.bytes else {
+        if self.bytes.is_empty() {
             return;
-        };
-        if self.start == self.end {
+        }
+        if self.is_empty() {
             self.end = 0;
-            self.replace(None);
-        } else if bytes.len() >= SCRATCH_BYTES {
-            let left = Box::from(&bytes[self.start..self.end]);
+            self.replace(Box::default());
+        } else if self.bytes.len() >= SCRATCH_BYTES {
+            let left = Box::from(self.unread());
             self.end -= self.start;
-            self.replace(Some(left));
+            self.replace(left);
         } else {
             return;
         }
@@ -123,6 +117,6 @@ impl Input {
 
 impl Drop for Input {
     fn drop(&mut self) {
-        self.replace(None);
+        self.replace(Box::default());
     }
 }
