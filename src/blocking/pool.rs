@@ -166,18 +166,20 @@ impl Pool {
     /// Creates a pool without threads; the first job starts the first one.
     ///
     /// Threads are named `thread_name` and a number; Linux shows the first 15 bytes of that.
-    /// `deliver` is called once for each job that ran, on the worker's thread, with no lock held.
+    /// `deliver` is called once for each job that ran, on the worker's thread, with no lock held,
+    /// and says whether earlier news is unread where it goes to: then its worker yields at times.
     /// It should only pass the key on, since its worker takes no other job meanwhile. It is still
     /// called for jobs that end after a shutdown.
     pub(crate) fn new(limits: PoolLimits, thread_name: String, deliver: Deliver) -> Self {
         let spawn = |name, life| thread::Builder::new().name(name).spawn(life).map(drop);
-        Self::with_spawn(limits, thread_name, deliver, Box::new(spawn))
+        Self::with_spawn(limits, thread_name, true, deliver, Box::new(spawn))
     }
 
-    /// The same with threads from elsewhere, as under loom.
+    /// The same with threads from elsewhere, as under loom, where none may linger.
     pub(crate) fn with_spawn(
         limits: PoolLimits,
         mut thread_name: String,
+        lingers: bool,
         deliver: Deliver,
         spawn: Box<Spawn>,
     ) -> Self {
@@ -186,7 +188,7 @@ impl Pool {
         thread_name.retain(|letter| letter != '\0');
         let workers_max = limits.workers_max.max(1);
         let slow_max = limits.slow_max.clamp(1, workers_max);
-        let workshop = Arc::new(Workshop::new(slow_max, limits.keep_alive, deliver));
+        let workshop = Arc::new(Workshop::new(slow_max, lingers, limits.keep_alive, deliver));
         Self {
             workshop,
             workers_max,
@@ -228,7 +230,8 @@ impl Pool {
             place,
             work,
         });
-        if ledger.unattended() == 0 {
+        self.workshop.tell();
+        if self.workshop.unattended(&ledger) == 0 {
             return Ok(queued);
         }
         if ledger.idle > 0 {
@@ -320,7 +323,7 @@ impl Pool {
     /// Whether a further job would wait beyond `queue_max`. Counting what runs, too, keeps a burst
     /// into an idle pool from being refused only because its workers are still waking up.
     fn is_full(&self, ledger: &Ledger) -> bool {
-        let unfinished = ledger.lanes.waiting() + ledger.running.len();
+        let unfinished = ledger.lanes.waiting() + self.workshop.running_count(ledger);
         self.queue_max
             .is_some_and(|queue_max| unfinished >= self.workers_max.saturating_add(queue_max))
     }

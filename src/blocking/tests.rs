@@ -28,7 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A pool whose deliveries arrive on a channel.
 fn pool(limits: PoolLimits) -> (Pool, Receiver<JobKey>) {
     let (sender, delivered) = channel();
-    let deliver = move |key, _| sender.send(key).unwrap_or_default();
+    // Every second worker yields, the others spin.
+    let deliver = move |key: JobKey, _| sender.send(key).is_ok() && key.0 % 2 == 0;
     (
         Pool::new(limits, "test".to_owned(), Arc::new(deliver)),
         delivered,

@@ -135,7 +135,9 @@ impl Parts {
             slow_max: builder.blocking_slow_max,
         };
         let deliver = move |key, ran| {
+            let is_behind = !ended.seems_empty();
             let _ = ended.post(Post::JobEnded(key, Some(ran)));
+            is_behind
         };
         let pool = Pool::new(limits, builder.thread_name.clone(), Arc::new(deliver));
         let clock = builder.clock.clone();

@@ -11,13 +11,13 @@ const FILES: [(&str, usize); 8] = [
     ("blocking/job.rs", 1),
     ("blocking/lanes.rs", 0),
     ("blocking/pool.rs", 0),
-    ("blocking/worker.rs", 1),
+    ("blocking/worker.rs", 2),
     ("blocking/mod.rs", 0),
 ];
 
 /// What std and loom both have. `Arc` stays std's: loom's does not hold a `dyn Fn`. And what loom
 /// cannot do: make an atomic before the program runs.
-const CHANGES: [(&str, &str); 7] = [
+const CHANGES: [(&str, &str); 8] = [
     (
         "use std::sync::atomic::{AtomicU64, Ordering, fence};",
         "use loom::sync::atomic::{AtomicU64, Ordering, fence};",
@@ -29,6 +29,10 @@ const CHANGES: [(&str, &str); 7] = [
     (
         "use std::sync::atomic::{AtomicU32, Ordering};",
         "use loom::sync::atomic::{AtomicU32, Ordering};",
+    ),
+    (
+        "use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};",
+        "use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering};",
     ),
     ("const fn new() -> Self", "fn new() -> Self"),
     (

@@ -4,6 +4,7 @@
 //!
 //! - The hint of `queue/task_queue.rs`: `queue.rs` here.
 //! - The two words of `sys/pending.rs`: `signals.rs` here.
+//! - The count, the hint and the flags of `blocking/worker.rs`: `pool.rs` here.
 //! - The head and the words of `watch/ring.rs`: `ring.rs` here.
 //! - The count of `sys/fork.rs`, which no model needs. It is written by nothing but the handler
 //!   that fork(3) calls in the child, while the child has one thread: no two threads of a process

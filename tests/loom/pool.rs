@@ -35,6 +35,7 @@ fn pool(workers_max: usize) -> (Pool, Arc<Delivered>) {
     let deliver = move |JobKey(key), _| {
         told.keys.lock().unwrap().push(key);
         told.condvar.notify_one();
+        false
     };
     let limits = PoolLimits {
         workers_max,
@@ -46,7 +47,8 @@ fn pool(workers_max: usize) -> (Pool, Arc<Delivered>) {
         thread::spawn(life);
         Ok(())
     };
-    let pool = Pool::with_spawn(limits, String::new(), Arc::new(deliver), Box::new(spawn));
+    let name = String::new();
+    let pool = Pool::with_spawn(limits, name, false, Arc::new(deliver), Box::new(spawn));
     (pool, delivered)
 }
 

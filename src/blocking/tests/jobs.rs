@@ -17,7 +17,7 @@ fn a_job_runs_on_another_thread_and_its_key_is_delivered() {
 
 #[test]
 fn a_thread_name_with_a_nul_is_no_panic() {
-    let pool = Pool::new(workers(1), "a\0b".to_owned(), Arc::new(|_, _| ()));
+    let pool = Pool::new(workers(1), "a\0b".to_owned(), Arc::new(|_, _| false));
     drop(occupy(&pool, 1, Lane::Normal));
 }
 
@@ -61,7 +61,7 @@ fn a_panic_of_deliver_kills_no_worker() {
     let (sender, delivered) = channel();
     let deliver = move |key: JobKey, _| {
         assert_ne!(key, JobKey(1), "on purpose");
-        sender.send(key).unwrap();
+        sender.send(key).is_err()
     };
     let pool = Pool::new(workers(1), "test".to_owned(), Arc::new(deliver));
     submit(&pool, 1, Lane::Normal, || ());
@@ -75,7 +75,7 @@ fn the_worker_has_let_go_of_the_slot_before_it_delivers() {
     let (sender, owners) = channel();
     let (work, outcome) = job(|| "result");
     let slot = Arc::clone(&outcome.0);
-    let deliver = move |_, _| sender.send(Arc::strong_count(&slot)).unwrap();
+    let deliver = move |_, _| sender.send(Arc::strong_count(&slot)).is_err();
     let pool = Pool::new(workers(1), "test".to_owned(), Arc::new(deliver));
     pool.submit(JobKey(1), Lane::Normal, "job", Location::caller(), work)
         .unwrap();

@@ -33,7 +33,7 @@ fn a_loop_that_answers_a_delivery_with_the_next_job_uses_one_thread() {
             if let Some(pool) = pool.upgrade().filter(|_| key.0 < 1000) {
                 submit(pool.get().unwrap(), key.0 + 1, Lane::Normal, || ());
             }
-            sender.send(key).unwrap();
+            sender.send(key).is_err()
         }
     };
     pool.set(Pool::new(workers(4), "test".to_owned(), Arc::new(deliver)))
@@ -57,6 +57,7 @@ fn a_worker_takes_no_job_before_it_has_delivered_the_last() {
         if key == JobKey(1) {
             let _ = gate.lock().unwrap().recv();
         }
+        false
     };
     let pool = Pool::new(workers(2), "test".to_owned(), Arc::new(deliver));
     let first = occupy(&pool, 1, Lane::Normal);
@@ -78,7 +79,7 @@ fn a_worker_takes_no_job_before_it_has_delivered_the_last() {
 fn refusing_pool(workers_max: usize) -> (Pool, Receiver<JobKey>, Arc<AtomicBool>) {
     let refuse = Arc::new(AtomicBool::new(true));
     let (sender, delivered) = channel();
-    let deliver = move |key, _| sender.send(key).unwrap_or_default();
+    let deliver = move |key, _| sender.send(key).is_err();
     let switch = Arc::clone(&refuse);
     let spawn = move |_, life: Work| {
         if switch.load(Ordering::SeqCst) {
@@ -91,6 +92,7 @@ fn refusing_pool(workers_max: usize) -> (Pool, Receiver<JobKey>, Arc<AtomicBool>
         Pool::with_spawn(
             workers(workers_max),
             "test".to_owned(),
+            true,
             Arc::new(deliver),
             Box::new(spawn),
         ),
