@@ -67,7 +67,10 @@ pub(crate) struct RunningJob {
 /// Keep it until the job's key is delivered, even if nobody wants the result any more: the last
 /// owner drops the result, and if that is the worker, then the result is dropped on the worker's
 /// thread.
-pub(crate) struct Outcome<T>(pub(super) Arc<Mutex<Option<thread::Result<T>>>>);
+pub(crate) struct Outcome<T>(pub(super) Arc<Slot<T>>);
+
+/// Where a worker leaves the result of a job.
+pub(crate) type Slot<T> = Mutex<Option<thread::Result<T>>>;
 
 impl<T> Outcome<T> {
     /// Takes the result: `None` before the job has ended, after the first take, and for ever if the
@@ -78,6 +81,11 @@ impl<T> Outcome<T> {
         // The lock covers a move in and a move out and no user code, so it cannot be poisoned by
         // one.
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// A further owner.
+    pub(crate) fn slot(&self) -> Arc<Slot<T>> {
+        Arc::clone(&self.0)
     }
 }
 

@@ -35,6 +35,6 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use job::{JobKey, Lane, Ran, RunningJob, job};
+pub(crate) use job::{JobKey, Lane, Outcome, Ran, RunningJob, Slot, Work, job};
 pub(crate) use lanes::JobPlace;
 pub(crate) use pool::{Pool, PoolLimits, PoolStats, Refused};

@@ -180,6 +180,7 @@ impl Workshop {
         let has_ended = Arc::clone(&ledger.desk(number).has_ended);
         ledger.arriving -= 1;
         let mut linger = None;
+        let mut spin = Spin::default();
         loop {
             if let Some((job, began)) = ledger.start_next(number) {
                 drop(ledger);
@@ -193,7 +194,7 @@ impl Workshop {
                 self.news.store(false, Ordering::Relaxed);
                 ledger.arriving += 1;
                 drop(ledger);
-                self.linger(is_behind);
+                self.linger(is_behind, &mut spin);
                 ledger = self.lock();
                 ledger.arriving -= 1;
             } else if let Some(called) = self.wait_for_call(ledger, number) {
@@ -205,15 +206,18 @@ impl Workshop {
     }
 
     /// Stays awake for a moment, unless a job comes.
-    fn linger(&self, is_behind: bool) {
-        let (rest, max) = match is_behind {
-            true => (thread::yield_now as fn(), YIELD_MAX),
-            false if self.spins => (spin_loop as fn(), SPIN_MAX),
-            false => return,
-        };
+    fn linger(&self, is_behind: bool, spin: &mut Spin) {
         let since = Instant::now();
-        while !self.news.load(Ordering::Relaxed) && since.elapsed() < max {
-            rest();
+        let has_news = || self.news.load(Ordering::Relaxed);
+        if is_behind {
+            while !has_news() && since.elapsed() < YIELD_MAX {
+                thread::yield_now();
+            }
+        } else if self.spins && spin.is_worth_it() {
+            while !has_news() && since.elapsed() < SPIN_MAX {
+                spin_loop();
+            }
+            spin.note(has_news());
         }
     }
 
@@ -286,6 +290,32 @@ impl Workshop {
             }
         }
         None
+    }
+}
+
+/// What spinning has brought a worker.
+#[derive(Default)]
+struct Spin {
+    /// Times in a row that no job came.
+    misses: u32,
+    skip: u32,
+}
+
+impl Spin {
+    /// Not, for up to 64 times, after it was in vain: so a loop that sleeps, or needs the very core
+    /// that the worker spins on, does not pay for it.
+    fn is_worth_it(&mut self) -> bool {
+        self.skip = self.skip.saturating_sub(1);
+        self.skip == 0
+    }
+
+    fn note(&mut self, has_come: bool) {
+        self.misses = if has_come {
+            0
+        } else {
+            (self.misses + 1).min(6)
+        };
+        self.skip = 1 << self.misses;
     }
 }
 

@@ -1,7 +1,6 @@
 //! What `spawn` gives back: a handle on how the task ends.
 
 use std::any::{Any, type_name};
-use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -9,77 +8,11 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use super::info::TaskId;
 use super::tasks::Executor;
 use super::ticket::Ticket;
-
-/// Where something that is no task, a job, leaves its result for its handle.
-pub(crate) struct JoinCell<T>(RefCell<Joining<T>>);
-
-enum Joining<T> {
-    /// Somebody may wait for it.
-    Running(Option<Waker>),
-    Ended(Result<T, JoinError>),
-    Taken,
-}
-
-impl<T> JoinCell<T> {
-    pub(crate) fn new() -> Self {
-        JoinCell(RefCell::new(Joining::Running(None)))
-    }
-
-    /// Leaves the result and wakes whoever waits for it. The first end
-    /// stays: a waker that panics must not cost a job its result.
-    pub(crate) fn end(&self, result: Result<T, JoinError>) {
-        let mut joining = self.0.borrow_mut();
-        let Joining::Running(waiting) = &mut *joining else {
-            drop(joining);
-            return drop(result);
-        };
-        let waiting = waiting.take();
-        *joining = Joining::Ended(result);
-        // Waking a foreign waker may run user code: release first.
-        drop(joining);
-        if let Some(waker) = waiting {
-            waker.wake();
-        }
-    }
-
-    pub(crate) fn is_ended(&self) -> bool {
-        !matches!(*self.0.borrow(), Joining::Running(_))
-    }
-
-    /// # Panics
-    ///
-    /// When polled again after it gave the result.
-    pub(crate) fn poll(&self, cx: &Context<'_>) -> Poll<Result<T, JoinError>> {
-        let mut joining = self.0.borrow_mut();
-        match &mut *joining {
-            Joining::Running(Some(waker)) if waker.will_wake(cx.waker()) => return Poll::Pending,
-            Joining::Running(_) => {}
-            Joining::Ended(_) => match mem::replace(&mut *joining, Joining::Taken) {
-                Joining::Ended(result) => return Poll::Ready(result),
-                _ => unreachable!("matched above"),
-            },
-            Joining::Taken => panic!("a handle was polled after it gave its result"),
-        }
-        drop(joining);
-        // A foreign waker may run code when cloned and when dropped: nothing
-        // is borrowed then.
-        let waker = cx.waker().clone();
-        let replaced = match &mut *self.0.borrow_mut() {
-            Joining::Running(waiting) => waiting.replace(waker),
-            _ => Some(waker),
-        };
-        if self.is_ended() {
-            cx.waker().wake_by_ref();
-        }
-        drop(replaced);
-        Poll::Pending
-    }
-}
 
 /// A handle on a spawned task: await it for the task's result.
 ///

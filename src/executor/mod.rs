@@ -27,8 +27,8 @@ mod look;
 mod join;
 
 pub use info::{TaskId, TaskInfo, TaskState};
+pub(crate) use join::panic_text;
 pub use join::{CancelOnDrop, JoinError, JoinHandle};
-pub(crate) use join::{JoinCell, panic_text};
 pub(crate) use tasks::{CheckedOut, Executor, Outcome, Seat, TaskFuture};
 pub(crate) use ticket::Ticket;
 pub(crate) use waker::{Entered, Registration, enter, register, waker};

@@ -38,6 +38,7 @@ mod interval;
 mod jump;
 #[cfg(feature = "hyper")]
 mod loose_sleep;
+mod jobs;
 mod offload;
 mod registered;
 mod queued;

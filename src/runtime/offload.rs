@@ -11,80 +11,15 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::thread;
 
-use slab::Slab;
-
-use super::callbacks::{Callback, CallbackKind};
 use super::current::{current, try_current};
+use super::jobs::{Awaited, End, JobEnd};
 use super::parts::{Parts, count};
 use super::turn::log_panic;
-use crate::blocking::{self, JobKey, JobPlace, Lane, Ran, Refused};
-use crate::executor::{JoinCell, JoinError};
-use crate::watch::{Handed, WaitKind, Writer, waits_for};
-
-/// How a job left the pool.
-pub(super) enum JobEnd {
-    /// On which worker and when, as far as it is known.
-    Ran(Option<Ran>),
-    Cancelled,
-    Refused(&'static str),
-}
-
-/// What waits here for one job.
-struct Waiting {
-    generation: u32,
-    place: &'static Location<'static>,
-    /// When it was handed in, by the board of those who watch.
-    handed: Handed,
-    end: Box<dyn FnOnce(JobEnd)>,
-}
-
-/// The jobs that are out, by key: slab index and generation.
-#[derive(Default)]
-pub(super) struct Jobs {
-    waiting: Slab<Waiting>,
-    generation: u32,
-}
-
-impl Jobs {
-    fn insert(
-        &mut self,
-        place: &'static Location<'static>,
-        handed: Handed,
-        end: Box<dyn FnOnce(JobEnd)>,
-    ) -> JobKey {
-        self.generation = self.generation.wrapping_add(1);
-        let generation = self.generation;
-        let index = self.waiting.insert(Waiting {
-            generation,
-            place,
-            handed,
-            end,
-        });
-        JobKey(u64::from(generation) << 32 | index as u64)
-    }
-
-    fn remove(&mut self, key: JobKey) -> Option<Waiting> {
-        let index = (key.0 & u64::from(u32::MAX)) as usize;
-        let waiting = self.waiting.get(index)?;
-        if u64::from(waiting.generation) != key.0 >> 32 {
-            return None;
-        }
-        Some(self.waiting.remove(index))
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
-    }
-
-    /// Keys of all that is out.
-    pub(super) fn keys(&self) -> Vec<JobKey> {
-        let key = |(index, waiting): (usize, &Waiting)| {
-            JobKey(u64::from(waiting.generation) << 32 | index as u64)
-        };
-        self.waiting.iter().map(key).collect()
-    }
-}
+use crate::blocking::{self, JobKey, JobPlace, Lane, Outcome, Refused, Work};
+use crate::executor::JoinError;
+use crate::watch::{WaitKind, Writer, waits_for};
 
 /// Runs `job` on a thread of the blocking pool, then has the loop call
 /// `completion` with what it returned.
@@ -120,7 +55,21 @@ where
     C: FnOnce(Result<T, JoinError>) + 'static,
 {
     let parts = current();
-    let (key, queued) = parts.submit(job, completion, Lane::Normal, Location::caller());
+    let place = Location::caller();
+    let (work, outcome) = blocking::job(job);
+    let end = move |end| {
+        let result = outcome.take();
+        if let Some(Err(payload)) = &result {
+            note_job_panic(type_name::<J>(), place, &**payload);
+        }
+        let why = match end {
+            JobEnd::Refused(why) => Some(why),
+            JobEnd::Ran(_) | JobEnd::Cancelled => None,
+        };
+        completion(of_job(result, why));
+    };
+    let end = End::Completion(Box::new(end));
+    let (key, queued) = parts.submit(work, end, Lane::Normal, type_name::<J>(), place);
     Job { parts, key, queued }
 }
 
@@ -163,51 +112,27 @@ where
 
 impl Parts {
     /// Hands a job to the pool and files what follows it. It has no place there if it was refused.
-    pub(crate) fn submit<T, J, C>(
+    fn submit(
         &self,
-        job: J,
-        completion: C,
+        work: Work,
+        end: End,
         lane: Lane,
+        name: &'static str,
         place: &'static Location<'static>,
-    ) -> (JobKey, Option<JobPlace>)
-    where
-        T: Send + 'static,
-        J: FnOnce() -> T + Send + 'static,
-        C: FnOnce(Result<T, JoinError>) + 'static,
-    {
+    ) -> (JobKey, Result<JobPlace, &'static str>) {
         count(&self.counts.jobs);
-        let (work, outcome) = blocking::job(job);
-        let end = move |end| {
-            completion(match end {
-                JobEnd::Ran(_) => match outcome.take() {
-                    Some(Ok(value)) => Ok(value),
-                    Some(Err(payload)) => {
-                        note_job_panic(type_name::<J>(), place, &*payload);
-                        Err(JoinError::panicked(payload))
-                    }
-                    None => Err(JoinError::aborted()),
-                },
-                JobEnd::Cancelled => Err(JoinError::aborted()),
-                JobEnd::Refused(why) => Err(JoinError::refused(why)),
-            });
-        };
         let handed = self.watch().map(Writer::hand_in).unwrap_or_default();
-        let key = self.jobs.borrow_mut().insert(place, handed, Box::new(end));
+        let key = self.jobs.borrow_mut().insert(place, handed, end);
         if let Some(watch) = self.watch() {
-            watch.job_submitted(
-                key.number(),
-                self.pool.stats().queued,
-                type_name::<J>(),
-                place,
-            );
+            watch.job_submitted(key.number(), self.pool.stats().queued, name, place);
         }
         let submitted = if self.closing.get() {
             Err(Refused::Closed(work))
         } else {
-            self.pool.submit(key, lane, type_name::<J>(), place, work)
+            self.pool.submit(key, lane, name, place, work)
         };
         let refused = match submitted {
-            Ok(queued) => return (key, Some(queued)),
+            Ok(queued) => return (key, Ok(queued)),
             Err(refused) => refused,
         };
         let why = match &refused {
@@ -221,34 +146,7 @@ impl Parts {
             log::error!("the system starts no thread for a blocking job: {error}");
         }
         self.drop_quietly("what a refused job held", refused.into_work());
-        (key, None)
-    }
-
-    /// A worker says that it has run this job.
-    pub(super) fn job_ended(&self, key: JobKey, ran: Option<Ran>) {
-        self.file_end(key, JobEnd::Ran(ran));
-    }
-
-    /// Queues what follows a job, to be called in the run phase.
-    pub(super) fn file_end(&self, key: JobKey, how: JobEnd) {
-        let waiting = self.jobs.borrow_mut().remove(key);
-        if let Some(Waiting {
-            place, end, handed, ..
-        }) = waiting
-        {
-            let job = key.number();
-            let completed = self.watch().map(|watch| match how {
-                JobEnd::Ran(Some(ran)) => {
-                    watch.job_ran(job, handed, ran.worker, ran.began, ran.took)
-                }
-                _ => watch.job_cancelled(job, handed),
-            });
-            self.push_callback(Callback {
-                call: Box::new(move || end(how)),
-                place,
-                kind: CallbackKind::Completion(completed.unwrap_or_default()),
-            });
-        }
+        (key, Err(why))
     }
 
     fn cancel_job(&self, key: JobKey, queued: JobPlace) -> bool {
@@ -262,8 +160,21 @@ impl Parts {
     }
 }
 
+/// What a job left, as whoever waits for it is told.
+fn of_job<T>(
+    result: Option<thread::Result<T>>,
+    refused: Option<&'static str>,
+) -> Result<T, JoinError> {
+    match (result, refused) {
+        (Some(Ok(value)), _) => Ok(value),
+        (Some(Err(payload)), _) => Err(JoinError::panicked(payload)),
+        (None, Some(why)) => Err(JoinError::refused(why)),
+        (None, None) => Err(JoinError::aborted()),
+    }
+}
+
 /// The result may never be looked at, so the log must say it.
-fn note_job_panic(name: &str, place: &Location<'_>, payload: &(dyn Any + Send)) {
+pub(super) fn note_job_panic(name: &str, place: &Location<'_>, payload: &(dyn Any + Send)) {
     log_panic(
         &format_args!("job \"{name}\" (offloaded at {place})"),
         payload,
@@ -300,7 +211,8 @@ fn note_job_panic(name: &str, place: &Location<'_>, payload: &(dyn Any + Send)) 
 pub struct Job {
     parts: Rc<Parts>,
     key: JobKey,
-    queued: Option<JobPlace>,
+    /// Its place in the pool, or why it was refused.
+    queued: Result<JobPlace, &'static str>,
 }
 
 impl Job {
@@ -311,7 +223,7 @@ impl Job {
     /// [is aborted](JoinError::is_aborted).
     pub fn cancel(&self) -> bool {
         self.queued
-            .is_some_and(|queued| self.parts.cancel_job(self.key, queued))
+            .is_ok_and(|queued| self.parts.cancel_job(self.key, queued))
     }
 }
 
@@ -350,8 +262,10 @@ impl fmt::Debug for Job {
 /// # }
 /// ```
 pub struct JobHandle<T> {
-    cell: Rc<JoinCell<T>>,
     job: Job,
+    outcome: Outcome<T>,
+    /// The result was given out.
+    is_given: bool,
 }
 
 impl<T: Send + 'static> JobHandle<T> {
@@ -365,13 +279,18 @@ impl<T: Send + 'static> JobHandle<T> {
     where
         J: FnOnce() -> T + Send + 'static,
     {
-        let cell = Rc::new(JoinCell::new());
-        let end = Rc::clone(&cell);
-        let completion = move |result| end.end(result);
-        let (key, queued) = parts.submit(job, completion, lane, place);
+        let (work, outcome) = blocking::job(job);
+        let end = End::Handle(Awaited {
+            slot: outcome.slot(),
+            name: type_name::<J>,
+            waiter: None,
+            is_filed: false,
+        });
+        let (key, queued) = parts.submit(work, end, lane, type_name::<J>(), place);
         JobHandle {
-            cell,
             job: Job { parts, key, queued },
+            outcome,
+            is_given: false,
         }
     }
 }
@@ -384,7 +303,7 @@ impl<T> JobHandle<T> {
 
     /// Whether the job has ended, with a result or without.
     pub fn is_finished(&self) -> bool {
-        self.cell.is_ended()
+        !self.job.parts.jobs.borrow_mut().is_out(self.job.key)
     }
 }
 
@@ -395,11 +314,18 @@ impl<T> Future for JobHandle<T> {
     ///
     /// When polled again after it gave the result.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let polled = self.cell.poll(cx);
-        if polled.is_pending() {
-            waits_for(WaitKind::Job, self.job.key.number());
+        let this = self.get_mut();
+        let Job { parts, key, queued } = &this.job;
+        assert!(
+            !this.is_given,
+            "a handle was polled after it gave its result"
+        );
+        if parts.poll_end(*key, cx).is_pending() {
+            waits_for(WaitKind::Job, key.number());
+            return Poll::Pending;
         }
-        polled
+        this.is_given = true;
+        Poll::Ready(of_job(this.outcome.take(), queued.err()))
     }
 }
 

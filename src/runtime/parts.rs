@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::builder::{Builder, HostWaker};
 use super::callbacks::{Callback, Callbacks};
-use super::offload::Jobs;
+use super::jobs::{Jobs, deliver_to};
 use super::tasks::TaskHook;
 use super::watching::Watchers;
 use crate::blocking::{JobKey, Pool, PoolLimits, Ran};
@@ -23,7 +23,8 @@ use crate::time::{Clock, TimerKey, Wheel};
 pub(crate) enum Post {
     Wake(Ticket),
     Call(Box<dyn FnOnce() + Send>, &'static Location<'static>),
-    JobEnded(JobKey, Option<Ran>),
+    /// Where and when it ran is for those who watch.
+    JobEnded(JobKey, Option<Box<Ran>>),
     Stop,
 }
 
@@ -127,18 +128,13 @@ impl Parts {
             // A closed door means that the task is gone, or about to be.
             let _ = wakes.post(Post::Wake(ticket));
         })?;
-        let ended = Arc::clone(&door);
         let limits = PoolLimits {
             workers_max: builder.blocking_workers_max,
             keep_alive: builder.blocking_keep_alive,
             queue_max: builder.blocking_queue_max,
             slow_max: builder.blocking_slow_max,
         };
-        let deliver = move |key, ran| {
-            let is_behind = !ended.seems_empty();
-            let _ = ended.post(Post::JobEnded(key, Some(ran)));
-            is_behind
-        };
+        let deliver = deliver_to(Arc::clone(&door), builder.watched().is_some());
         let pool = Pool::new(limits, builder.thread_name.clone(), Arc::new(deliver));
         let clock = builder.clock.clone();
         let now = clock.now();

@@ -14,7 +14,7 @@ use std::mem;
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
-use super::offload::JobEnd;
+use super::jobs::JobEnd;
 use super::parts::{Parts, Post};
 use super::runtime::Runtime;
 
