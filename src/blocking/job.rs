@@ -7,7 +7,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// What a worker runs: a closure that has already been told where its result goes.
 pub(crate) type Work = Box<dyn FnOnce() + Send>;
@@ -26,13 +26,13 @@ impl JobKey {
     }
 }
 
-/// Where and when a job ran.
+/// Where and since when a job has run. To read the clock at its end, too, is left to whoever wants
+/// to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ran {
     /// The worker, from 1; the number in its thread's name.
     pub worker: u16,
     pub began: Instant,
-    pub took: Duration,
 }
 
 /// The queue a job waits in. Each is first in, first out.

@@ -236,12 +236,7 @@ impl Workshop {
             log::error!("blocking job `{name}` from {place} panicked outside of its outcome")
         });
 
-        let took = began.elapsed();
-        let ran = Ran {
-            worker,
-            began,
-            took,
-        };
+        let ran = Ran { worker, began };
         // The job has ended before the loop hears of the result, so nobody lists it any more. And a
         // loop that answers with the next job leaves it to this worker, where it would otherwise
         // ring for another one or start a thread. It takes no job before it has delivered: whoever

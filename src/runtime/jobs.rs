@@ -10,6 +10,7 @@ use std::mem;
 use std::panic::Location;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use slab::Slab;
 
@@ -22,10 +23,12 @@ use crate::executor::panic_text;
 use crate::queue::TaskQueue;
 use crate::watch::Handed;
 
+/// Where and when a job ran, and for how long; none if nobody watches.
+pub(crate) type RanFor = Option<Box<(Ran, Duration)>>;
+
 /// How a job left the pool.
 pub(super) enum JobEnd {
-    /// On which worker and when, as far as it is known.
-    Ran(Option<Box<Ran>>),
+    Ran(RanFor),
     Cancelled,
     Refused(&'static str),
 }
@@ -137,7 +140,7 @@ pub(super) fn deliver_to(
     is_watched: bool,
 ) -> impl Fn(JobKey, Ran) -> bool {
     move |key, ran| {
-        let ran = is_watched.then(|| Box::new(ran));
+        let ran = is_watched.then(|| Box::new((ran, ran.began.elapsed())));
         let is_behind = !door.seems_empty();
         // A closed door means that the runtime ends, and asks by itself.
         let _ = door.post(Post::JobEnded(key, ran));
@@ -147,7 +150,7 @@ pub(super) fn deliver_to(
 
 impl Parts {
     /// A worker says that it has run this job.
-    pub(super) fn job_ended(&self, key: JobKey, ran: Option<Box<Ran>>) {
+    pub(super) fn job_ended(&self, key: JobKey, ran: RanFor) {
         self.file_end(key, JobEnd::Ran(ran));
     }
 
@@ -170,7 +173,10 @@ impl Parts {
         drop(jobs);
         let job = key.number();
         let completed = self.watch().map(|watch| match &how {
-            JobEnd::Ran(Some(ran)) => watch.job_ran(job, handed, ran.worker, ran.began, ran.took),
+            JobEnd::Ran(Some(ended)) => {
+                let (Ran { worker, began }, took) = **ended;
+                watch.job_ran(job, handed, worker, began, took)
+            }
             _ => watch.job_cancelled(job, handed),
         });
         let call: Box<dyn FnOnce()> = match completion.map(|waiting| waiting.end) {

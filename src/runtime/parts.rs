@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use super::builder::{Builder, HostWaker};
 use super::callbacks::{Callback, Callbacks};
-use super::jobs::{Jobs, deliver_to};
+use super::jobs::{Jobs, RanFor, deliver_to};
 use super::tasks::TaskHook;
 use super::watching::Watchers;
-use crate::blocking::{JobKey, Pool, PoolLimits, Ran};
+use crate::blocking::{JobKey, Pool, PoolLimits};
 use crate::executor::{self, Executor, Registration, Ticket};
 use crate::queue::TaskQueue;
 use crate::reactor::Reactor;
@@ -23,8 +23,7 @@ use crate::time::{Clock, TimerKey, Wheel};
 pub(crate) enum Post {
     Wake(Ticket),
     Call(Box<dyn FnOnce() + Send>, &'static Location<'static>),
-    /// Where and when it ran is for those who watch.
-    JobEnded(JobKey, Option<Box<Ran>>),
+    JobEnded(JobKey, RanFor),
     Stop,
 }
 
