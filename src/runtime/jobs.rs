@@ -98,14 +98,13 @@ impl Jobs {
     }
 
     fn get(&mut self, key: JobKey) -> Option<&mut Waiting> {
-        let index = (key.0 & u64::from(u32::MAX)) as usize;
-        let waiting = self.waiting.get_mut(index)?;
+        let waiting = self.waiting.get_mut(index_of(key))?;
         (waiting.generation == key.number()).then_some(waiting)
     }
 
     fn remove(&mut self, key: JobKey) -> Option<Waiting> {
         self.get(key)?;
-        Some(self.waiting.remove((key.0 & u64::from(u32::MAX)) as usize))
+        Some(self.waiting.remove(index_of(key)))
     }
 
     /// Who waits for a job that is out.
@@ -131,6 +130,10 @@ impl Jobs {
         };
         self.waiting.iter().map(key).collect()
     }
+}
+
+fn index_of(key: JobKey) -> usize {
+    (key.0 & u64::from(u32::MAX)) as usize
 }
 
 /// Tells the loop of jobs that have run; where and when, only if somebody
@@ -192,6 +195,7 @@ impl Parts {
             kind: CallbackKind::Completion(completed.unwrap_or_default()),
         });
     }
+
     /// Tells whoever awaits a job. If nobody will, its result is dropped.
     fn end_awaited(&self, key: JobKey) {
         let waiting = self.jobs.borrow_mut().remove(key);

@@ -59,7 +59,7 @@ type Polled = Option<(Ticket, TaskFuture)>;
 
 impl Parts {
     /// Moves what has become due to where it will run. Calls nothing but the
-    /// wakers of due timers, which may be foreign.
+    /// wakers of due timers and of ended jobs, which may be foreign.
     #[inline]
     pub(super) fn gather(&self) {
         count(&self.counts.turns);
