@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use super::info::TaskId;
+use super::kept::Output;
 use super::tasks::Executor;
 use super::ticket::Ticket;
 
@@ -65,8 +66,24 @@ enum HandleState {
     /// The executor keeps a place for how the task ends.
     Held,
     /// The task was never taken, for this reason.
-    Refused(&'static str),
+    Refused(Refusal),
     Given,
+}
+
+/// Why a task was not taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    Closed,
+    Full,
+}
+
+impl Refusal {
+    fn text(self) -> &'static str {
+        match self {
+            Refusal::Closed => "the runtime is shutting down",
+            Refusal::Full => "over ten million tasks are alive already",
+        }
+    }
 }
 
 impl<T> JoinHandle<T> {
@@ -80,7 +97,7 @@ impl<T> JoinHandle<T> {
         }
     }
 
-    pub(super) fn refused(executor: Rc<Executor>, why: &'static str) -> Self {
+    pub(super) fn refused(executor: Rc<Executor>, why: Refusal) -> Self {
         JoinHandle {
             executor,
             // No runtime has this number: there is nothing to abort.
@@ -150,19 +167,21 @@ impl<T: 'static> Future for JoinHandle<T> {
     ///
     /// When polled again after it gave the result.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let outcome = match self.state {
-            HandleState::Held => {
-                let outcome = ready!(self.executor.poll_outcome(self.ticket, cx));
-                self.state = HandleState::Given;
-                outcome
+        let ended = match self.state {
+            HandleState::Held => ready!(self.executor.poll_outcome(self.ticket, cx)),
+            HandleState::Refused(why) => {
+                return Poll::Ready(Err(JoinError::refused(why.text())));
             }
-            HandleState::Refused(why) => Err(JoinError::refused(why)),
             HandleState::Given => panic!("a handle was polled after it gave its result"),
         };
-        Poll::Ready(outcome.map(|output| {
-            let output = output.downcast();
-            *output.expect("a task gives what its future gives")
-        }))
+        self.state = HandleState::Given;
+        Poll::Ready(match ended.downcast::<Output<T>>() {
+            Ok(output) => Ok(output.0),
+            Err(ended) => {
+                let error = ended.downcast::<JoinError>();
+                Err(*error.expect("a task gives what its future gives, or why not"))
+            }
+        })
     }
 }
 
@@ -173,7 +192,10 @@ impl<T> Drop for JoinHandle<T> {
             if !self.is_unwanted
                 && self.executor.is_debugged()
                 && size_of::<T>() > 0
-                && matches!(left.outcome, Some(Ok(_)))
+                && left
+                    .1
+                    .as_ref()
+                    .is_some_and(|ended| !ended.is::<JoinError>())
             {
                 note_unread(type_name::<T>());
             }

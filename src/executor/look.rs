@@ -3,38 +3,41 @@
 use std::fmt;
 
 use super::info::{TaskId, TaskInfo, TaskState, Waiting};
-use super::tasks::{Executor, ROOT, State, Who};
+use super::tasks::{Executor, ROOT, State};
 use super::ticket::{GENERATION_MAX, Ticket};
+use crate::watch::Wait;
 
 impl Executor {
     /// Who the task is, while it lives.
     pub(crate) fn info(&self, ticket: Ticket) -> Option<TaskInfo> {
+        let slot = ticket.slot();
         if !self.lives(ticket) {
             return None;
         }
-        let (slot, who) = (ticket.slot(), &self.record(ticket.slot()).who);
-        let kept = who.take();
-        who.set(kept.clone());
-        let Who { name, place } = kept?;
-        let task = self.tasks.value(slot);
-        let future = task.future.take();
+        let place = self.tasks.at(slot);
+        let task = &place.value;
+        if !task.lives() {
+            return None;
+        }
+        let future = task.kept.take();
         let is_out = future.is_none();
-        task.future.set(future);
+        task.kept.set(future);
         let state = match task.state.get() {
             State::Aborting => TaskState::Aborting,
             _ if is_out => TaskState::Running,
-            _ if self.tasks.is_queued(slot) => TaskState::Ready,
+            _ if place.is_queued() => TaskState::Ready,
             _ => TaskState::Waiting,
         };
+        let (kind, which) = (task.kind.get(), task.which.get());
         Some(TaskInfo {
             id: TaskId::of(ticket),
-            name,
-            place,
+            name: self.name(slot),
+            place: task.place.get()?,
             state,
             polls: task.polls.get(),
-            waits_for: task.wait.get().kind(task.is_reachable.get()),
+            waits_for: Wait { kind, which }.kind(task.is_reachable.get()),
             waiting: Waiting {
-                which: task.wait.get().which,
+                which,
                 since: task.since.get(),
                 is_reachable: task.is_reachable.get(),
             },
@@ -54,7 +57,7 @@ impl Executor {
     pub(crate) fn slots(&self) -> Vec<u32> {
         let slots = self.tasks.slots();
         slots
-            .filter(|&slot| slot == ROOT || self.tasks.value(slot).state.get() == State::Alive)
+            .filter(|&slot| slot == ROOT || self.tasks.at(slot).value.state.get() == State::Alive)
             .collect()
     }
 

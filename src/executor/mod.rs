@@ -22,14 +22,17 @@
 mod ticket;
 mod waker;
 mod info;
+mod kept;
 mod tasks;
+mod end;
 mod look;
 mod join;
 
 pub use info::{TaskId, TaskInfo, TaskState};
 pub(crate) use join::panic_text;
 pub use join::{CancelOnDrop, JoinError, JoinHandle};
-pub(crate) use tasks::{CheckedOut, Executor, Outcome, Seat, TaskFuture};
+pub(crate) use kept::{Outcome, TaskFuture};
+pub(crate) use tasks::{CheckedOut, Executor, Seat};
 pub(crate) use ticket::Ticket;
 pub(crate) use waker::{Entered, Registration, enter, register, waker};
 

@@ -16,7 +16,8 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use super::tasks::{CheckedOut, Executor, Outcome, TaskFuture};
+use super::kept::{Outcome, TaskFuture};
+use super::tasks::{CheckedOut, Executor};
 use super::ticket::{GENERATION_MAX, SLOT_MAX, Ticket};
 use super::waker::{Registration, enter, register, waker};
 use super::{JoinError, JoinHandle};

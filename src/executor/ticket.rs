@@ -12,7 +12,7 @@
 //! good before its generation wraps, so a stale ticket never matches again.
 
 /// Names one task of one runtime.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ticket(u64);
 
 const SLOT_BITS: u32 = 24;
@@ -30,6 +30,10 @@ pub(crate) const GENERATION_MAX: u32 = if cfg!(test) {
 };
 
 impl Ticket {
+    /// Two that name no task, as no runtime has the number zero.
+    pub(super) const NOBODY: Ticket = Ticket(0);
+    pub(super) const STRANGER: Ticket = Ticket(1);
+
     #[inline]
     pub(crate) fn new(runtime: u16, generation: u32, slot: u32) -> Self {
         debug_assert!(slot <= SLOT_MAX && generation <= GENERATION_MAX);

@@ -16,7 +16,7 @@ mod ready_queue;
 mod task_queue;
 
 pub(crate) use places::{PLACE_MAX, Places};
-pub(crate) use ready_queue::ReadyQueue;
+pub(crate) use ready_queue::{Place, ReadyQueue};
 pub(crate) use task_queue::TaskQueue;
 
 #[cfg(test)]

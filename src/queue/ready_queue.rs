@@ -19,6 +19,8 @@ pub(crate) struct ReadyQueue<T> {
     /// Where it begins and ends; `NONE` when it is empty.
     head: Cell<u32>,
     tail: Cell<u32>,
+    /// The first place that nobody lives in, which knows the next of them.
+    vacant: Cell<u32>,
     /// How many ever came and went. The difference is the length; that they
     /// are two keeps a wake and a poll from waiting for one counter.
     pushed: Cell<u64>,
@@ -28,12 +30,14 @@ pub(crate) struct ReadyQueue<T> {
     dice: Cell<u64>,
 }
 
-struct Place<T> {
+/// Where a future lives. A cache line each, when what it holds is a task.
+#[repr(align(64))]
+pub(crate) struct Place<T> {
     /// The generation, shifted, and the flag `QUEUED`.
     mark: Cell<u32>,
-    /// The place that is queued after this one.
+    /// The place that is queued after this one, or is vacant as it is.
     next: Cell<u32>,
-    value: T,
+    pub(crate) value: T,
 }
 
 /// A place that was taken out, or put in.
@@ -41,7 +45,7 @@ pub(crate) struct Next<'a, T> {
     pub(crate) slot: u32,
     /// Which generation lives there now. Meaningless if nobody does.
     pub(crate) generation: u32,
-    pub(crate) value: &'a T,
+    pub(crate) place: &'a Place<T>,
 }
 
 const QUEUED: u32 = 1;
@@ -62,6 +66,20 @@ impl<T: Default> Default for Place<T> {
     }
 }
 
+impl<T> Place<T> {
+    /// Whether it is queued, whoever lives there.
+    #[inline]
+    pub(crate) fn is_queued(&self) -> bool {
+        self.mark.get() & QUEUED != 0
+    }
+
+    /// Whether this generation lives there.
+    #[inline]
+    pub(crate) fn holds(&self, generation: u32) -> bool {
+        self.mark.get() & !QUEUED == generation << 1
+    }
+}
+
 impl<T: Default> ReadyQueue<T> {
     /// An empty queue that hands out its places in the order they came, or
     /// each batch in an order drawn from `seed`.
@@ -75,6 +93,7 @@ impl<T: Default> ReadyQueue<T> {
             places: Places::new(),
             head: Cell::new(NONE),
             tail: Cell::new(NONE),
+            vacant: Cell::new(NONE),
             pushed: Cell::new(0),
             popped: Cell::new(0),
             dice: Cell::new(dice),
@@ -84,9 +103,43 @@ impl<T: Default> ReadyQueue<T> {
     /// Adds a place that generation 0 lives in, and returns its number;
     /// `None` if there are too many already.
     pub(crate) fn add(&self) -> Option<u32> {
-        let slot = self.places.add()?;
-        self.at(slot).mark.set(0);
-        Some(slot)
+        self.add_place().map(|(slot, _)| slot)
+    }
+
+    #[inline]
+    fn add_place(&self) -> Option<(u32, &Place<T>)> {
+        let (slot, place) = self.places.add()?;
+        place.mark.set(0);
+        Some((slot, place))
+    }
+
+    /// Queues a place that was vacated, or else one that is added; `None` if
+    /// there are too many already.
+    #[inline]
+    pub(crate) fn push_vacant(&self) -> Option<Next<'_, T>> {
+        let (slot, place) = match self.vacant.get() {
+            NONE => self.add_place()?,
+            slot => {
+                let place = self.at(slot);
+                self.vacant.set(place.next.get());
+                (slot, place)
+            }
+        };
+        let generation = place.mark.get() >> 1;
+        self.append(slot, place);
+        Some(Next {
+            slot,
+            generation,
+            place,
+        })
+    }
+
+    /// Leaves a place to whoever comes next, unless it is queued.
+    #[inline]
+    pub(crate) fn vacate(&self, slot: u32, place: &Place<T>) {
+        if !place.is_queued() {
+            place.next.set(self.vacant.replace(slot));
+        }
     }
 
     /// The numbers of all places.
@@ -94,51 +147,33 @@ impl<T: Default> ReadyQueue<T> {
         self.places.numbers()
     }
 
-    /// What the place holds.
+    /// The place of this number.
     ///
     /// # Panics
     ///
-    /// When there is no such place.
+    /// When there is none.
     #[inline]
-    pub(crate) fn value(&self, slot: u32) -> &T {
-        &self.at(slot).value
-    }
-
-    #[inline]
-    fn at(&self, slot: u32) -> &Place<T> {
+    pub(crate) fn at(&self, slot: u32) -> &Place<T> {
         let place = self.places.get(slot);
         place.expect("a place is used after it was added")
     }
 
     /// Says which generation lives in `slot` from now on; `None` is nobody.
-    /// If the place is queued, it stays so. Gives what it holds.
+    /// If the place is queued, it stays so.
     #[inline]
-    pub(crate) fn admit(&self, slot: u32, generation: Option<u32>) -> &T {
+    pub(crate) fn admit(&self, slot: u32, generation: Option<u32>) -> &Place<T> {
         let place = self.at(slot);
         let queued = place.mark.get() & QUEUED;
         let mark = generation.map_or(NOBODY, |generation| generation << 1);
         place.mark.set(mark | queued);
-        &place.value
-    }
-
-    /// Whether the place is queued, whoever lives there.
-    #[inline]
-    pub(crate) fn is_queued(&self, slot: u32) -> bool {
-        self.unqueued(slot).is_none()
-    }
-
-    /// What the place holds, unless it is queued.
-    #[inline]
-    pub(crate) fn unqueued(&self, slot: u32) -> Option<&T> {
-        let place = self.at(slot);
-        (place.mark.get() & QUEUED == 0).then_some(&place.value)
+        place
     }
 
     /// Whether this generation lives in `slot`.
     #[inline]
     pub(crate) fn holds(&self, slot: u32, generation: u32) -> bool {
         let place = self.places.get(slot);
-        place.is_some_and(|place| place.mark.get() & !QUEUED == generation << 1)
+        place.is_some_and(|place| place.holds(generation))
     }
 
     /// The generation that lives in `slot`. Meaningless if nobody does.
@@ -157,20 +192,6 @@ impl<T: Default> ReadyQueue<T> {
                 true
             }
             _ => false,
-        }
-    }
-
-    /// Queues a place that is not queued, for whoever lives there.
-    #[inline]
-    pub(crate) fn push_first(&self, slot: u32) -> Next<'_, T> {
-        let place = self.at(slot);
-        debug_assert!(place.mark.get() & QUEUED == 0, "a place is queued once");
-        let generation = place.mark.get() >> 1;
-        self.append(slot, place);
-        Next {
-            slot,
-            generation,
-            value: &place.value,
         }
     }
 
@@ -205,7 +226,7 @@ impl<T: Default> ReadyQueue<T> {
         Some(Next {
             slot,
             generation: mark >> 1,
-            value: &place.value,
+            place,
         })
     }
 

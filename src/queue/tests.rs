@@ -151,7 +151,7 @@ fn what_comes_while_a_batch_is_taken_out_comes_after_it() {
 fn only_the_generation_that_lives_there_is_queued() {
     let ready = queue_of(1, None);
     ready.admit(0, Some(7));
-    assert!(!ready.is_queued(0));
+    assert!(!ready.at(0).is_queued());
     assert!(!ready.push(0, 6) && !ready.push(0, 8) && !ready.push(1, 7));
     assert!(ready.push(0, 7));
     assert_eq!(ready.pop().map(|next| next.generation), Some(7));
@@ -164,13 +164,13 @@ fn a_place_that_changes_hands_while_it_is_queued_stays_where_it_is() {
     let ready = queue_of(2, None);
     assert!(ready.push(0, 0) && ready.push(1, 0));
     ready.admit(0, Some(1));
-    assert!(ready.is_queued(0));
+    assert!(ready.at(0).is_queued());
     assert!(!ready.push(0, 0), "nobody of that generation lives there");
     assert!(!ready.push(0, 1), "once is enough");
     let next = ready.pop().unwrap();
     assert_eq!((next.slot, next.generation), (0, 1));
     ready.admit(1, None);
-    assert!(ready.is_queued(1), "also when nobody is to live there");
+    assert!(ready.at(1).is_queued(), "also when nobody is to live there");
     assert_eq!((pop(&ready), ready.len()), (Some(1), 0));
     assert!(!ready.push(1, 0));
 }
@@ -180,12 +180,27 @@ fn each_place_keeps_its_value() {
     let ready = ReadyQueue::<Cell<u32>>::new(None);
     for number in 0..1_000 {
         let slot = ready.add().unwrap();
-        ready.value(slot).set(number);
+        ready.at(slot).value.set(number);
         assert!(ready.push(slot, 0));
     }
     for number in 0..1_000 {
-        assert_eq!(ready.pop().unwrap().value.get(), number);
+        assert_eq!(ready.pop().unwrap().place.value.get(), number);
     }
+}
+
+#[test]
+fn a_vacant_place_is_taken_before_another_is_added() {
+    let ready = queue_of(2, None);
+    let take = || ready.push_vacant().map(|next| next.slot);
+    ready.vacate(0, ready.at(0));
+    ready.vacate(1, ready.at(1));
+    assert_eq!([take(), take(), take()], [Some(1), Some(0), Some(2)]);
+    ready.vacate(0, ready.at(0));
+    assert_eq!(take(), Some(3), "one that is queued is not vacant");
+    assert_eq!(
+        [0; 5].map(|_| pop(&ready)),
+        [Some(1), Some(0), Some(2), Some(3), None]
+    );
 }
 
 #[test]

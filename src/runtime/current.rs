@@ -48,24 +48,20 @@ pub(crate) fn current() -> Rc<Parts> {
     }
 }
 
-/// The executor of the runtime that is entered on this thread, alone.
+/// The executor of the runtime that is entered on this thread, alone, and
+/// whether there is a hook for tasks.
 ///
 /// # Panics
 ///
 /// When none is.
 #[inline]
 #[track_caller]
-pub(super) fn current_executor() -> Rc<Executor> {
-    look(|parts| Rc::clone(&parts.executor)).unwrap_or_else(|| Rc::clone(&current().executor))
+pub(super) fn current_executor() -> (Rc<Executor>, bool) {
+    let of = |parts: &Rc<Parts>| (Rc::clone(&parts.executor), parts.task_hook.is_some());
+    look(of).unwrap_or_else(|| of(&current()))
 }
 
-/// The parts of the current runtime, if it has a hook for tasks.
-#[inline]
-pub(super) fn hooked() -> Option<Rc<Parts>> {
-    look(|parts| parts.task_hook.is_some().then(|| Rc::clone(parts))).flatten()
-}
-
-/// The same, or nothing.
+/// The parts of the runtime that is entered on this thread, or nothing.
 #[inline]
 pub(crate) fn try_current() -> Option<Rc<Parts>> {
     look(Rc::clone)

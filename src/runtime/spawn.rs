@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use super::current::{current_executor, hooked};
+use super::current::{current, current_executor};
 use super::parts::Parts;
 use super::tasks::TaskEventKind;
 use crate::executor::JoinHandle;
@@ -84,17 +84,12 @@ pub(super) fn spawn_at<F>(
 where
     F: Future + 'static,
 {
-    let handle = current_executor().spawn(future, name, place);
-    tell_of(&handle);
-    handle
-}
-
-/// Tells the hook of a new task, if there is a hook and the task was taken.
-#[inline]
-fn tell_of<T>(handle: &JoinHandle<T>) {
-    if let Some(parts) = hooked() {
-        parts.tell(TaskEventKind::Spawned, handle.ticket());
+    let (executor, is_hooked) = current_executor();
+    let handle = executor.spawn(future, name, place);
+    if is_hooked {
+        current().tell(TaskEventKind::Spawned, handle.ticket());
     }
+    handle
 }
 
 impl Parts {
