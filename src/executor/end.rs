@@ -71,27 +71,35 @@ impl Executor {
     /// when it does. Only for its handle: the place may be another's then.
     #[inline]
     pub(super) fn poll_outcome(&self, ticket: Ticket, cx: &Context<'_>) -> Poll<Box<dyn Any>> {
-        let (slot, generation) = (ticket.slot(), ticket.generation());
+        let slot = ticket.slot();
         let place = self.tasks.at(slot);
-        let task = &place.value;
-        if place.holds(generation) {
-            match ticket_in(cx.waker()) {
-                Some(own) if task.waiting.get() != Ticket::STRANGER => {
-                    waker_cloned();
-                    task.waiting.set(own);
-                }
-                own => self.file_stranger(ticket, own, cx.waker()),
-            }
-            if place.holds(generation) {
-                waits_for(WaitKind::Task, slot);
-                return Poll::Pending;
-            }
+        if place.holds(ticket.generation()) && self.is_awaited(ticket, cx.waker()) {
+            return Poll::Pending;
         }
-        let Some(ended) = task.kept.take() else {
+        let Some(ended) = place.value.kept.take() else {
             return Poll::Pending;
         };
         self.let_go(slot, place);
         Poll::Ready(ended.open())
+    }
+
+    /// Files whom to wake when the task ends. Whether it lives yet: cloning
+    /// and dropping wakers may have ended it.
+    #[inline(never)]
+    fn is_awaited(&self, ticket: Ticket, waker: &Waker) -> bool {
+        let waiting = &self.tasks.at(ticket.slot()).value.waiting;
+        match ticket_in(waker) {
+            Some(own) if waiting.get() != Ticket::STRANGER => {
+                waker_cloned();
+                waiting.set(own);
+            }
+            own => self.file_stranger(ticket, own, waker),
+        }
+        let lives = self.lives(ticket);
+        if lives {
+            waits_for(WaitKind::Task, ticket.slot());
+        }
+        lives
     }
 
     /// Files a waker that is not ours, or one of ours in the place of such.

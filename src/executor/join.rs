@@ -53,59 +53,40 @@ use super::ticket::Ticket;
 #[must_use = "dropping the handle detaches the task; use `drop` or `detach` to say so"]
 pub struct JoinHandle<T> {
     executor: Rc<Executor>,
-    ticket: Ticket,
-    state: HandleState,
-    /// It was said that nobody will look at the result.
-    is_unwanted: bool,
+    /// The task's ticket; but where that has the runtime's number, which the
+    /// executor knows, this has the state of the handle. A million handles
+    /// are written and read with their tasks: sixteen bytes, and not more.
+    marked: Ticket,
     /// Behind an `Rc`, so that the handle can be moved whatever `T` is.
     output: PhantomData<Rc<T>>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum HandleState {
-    /// The executor keeps a place for how the task ends.
-    Held,
-    /// The task was never taken, for this reason.
-    Refused(Refusal),
-    Given,
-}
-
-/// Why a task was not taken.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
-    Closed,
-    Full,
-}
-
-impl Refusal {
-    fn text(self) -> &'static str {
-        match self {
-            Refusal::Closed => "the runtime is shutting down",
-            Refusal::Full => "over ten million tasks are alive already",
-        }
-    }
-}
+/// The states of a handle. In this one the executor keeps a place for how the
+/// task ends.
+pub(super) const HELD: u16 = 0;
+const GIVEN: u16 = 1;
+/// The task was never taken: the runtime was closed, or full.
+pub(super) const CLOSED: u16 = 2;
+pub(super) const FULL: u16 = 3;
 
 impl<T> JoinHandle<T> {
-    pub(super) fn new(executor: Rc<Executor>, ticket: Ticket) -> Self {
+    #[inline]
+    pub(super) fn new(executor: Rc<Executor>, state: u16, generation: u32, slot: u32) -> Self {
         JoinHandle {
             executor,
-            ticket,
-            state: HandleState::Held,
-            is_unwanted: false,
+            marked: Ticket::new(state, generation, slot),
             output: PhantomData,
         }
     }
 
-    pub(super) fn refused(executor: Rc<Executor>, why: Refusal) -> Self {
-        JoinHandle {
-            executor,
-            // No runtime has this number: there is nothing to abort.
-            ticket: Ticket::new(0, 0, 0),
-            state: HandleState::Refused(why),
-            is_unwanted: false,
-            output: PhantomData,
-        }
+    #[inline]
+    fn state(&self) -> u16 {
+        self.marked.runtime()
+    }
+
+    #[inline]
+    fn give(&mut self) {
+        self.marked = Ticket::new(GIVEN, self.marked.generation(), self.marked.slot());
     }
 
     /// Asks the task to end. Its future is dropped in the next turn, and the
@@ -114,11 +95,12 @@ impl<T> JoinHandle<T> {
     /// A task that has ended, or that ends before its future could be
     /// dropped, keeps its result.
     pub fn abort(&self) {
-        self.executor.abort(self.ticket);
+        self.executor.abort(self.ticket());
     }
 
     pub(crate) fn ticket(&self) -> Ticket {
-        self.ticket
+        let number = self.executor.number();
+        Ticket::new(number, self.marked.generation(), self.marked.slot())
     }
 
     /// The number of the task; meaningless if it was refused.
@@ -139,18 +121,40 @@ impl<T> JoinHandle<T> {
     /// # }
     /// ```
     pub fn id(&self) -> TaskId {
-        TaskId::of(self.ticket)
+        TaskId::of(self.ticket())
     }
 
     /// Whether the task has ended, with a result or without.
     pub fn is_finished(&self) -> bool {
-        self.state != HandleState::Held || !self.executor.lives(self.ticket)
+        self.state() != HELD || !self.executor.lives(self.marked)
     }
 
     /// Lets the task run on by itself. The same as dropping the handle, and
     /// easier to read.
     pub fn detach(mut self) {
-        self.is_unwanted = true;
+        if self.state() == HELD {
+            self.leave(false);
+        }
+    }
+
+    /// Kept out of what drops a handle that has given its result.
+    #[inline(never)]
+    fn leave(&mut self, is_wanted: bool) {
+        self.give();
+        let left = self.executor.release(self.marked);
+        if is_wanted
+            && self.executor.is_debugged()
+            && size_of::<T>() > 0
+            && left
+                .1
+                .as_ref()
+                .is_some_and(|ended| !ended.is::<JoinError>())
+        {
+            note_unread(type_name::<T>());
+        }
+        // An output may panic when it is dropped, and a handle that is
+        // dropped must not.
+        mem::forget(catch_unwind(AssertUnwindSafe(|| drop(left))));
     }
 
     /// Ties the task to the handle: when the handle is dropped before the
@@ -167,14 +171,14 @@ impl<T: 'static> Future for JoinHandle<T> {
     ///
     /// When polled again after it gave the result.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let ended = match self.state {
-            HandleState::Held => ready!(self.executor.poll_outcome(self.ticket, cx)),
-            HandleState::Refused(why) => {
-                return Poll::Ready(Err(JoinError::refused(why.text())));
-            }
-            HandleState::Given => panic!("a handle was polled after it gave its result"),
+        let refused = |why| Poll::Ready(Err(JoinError::refused(why)));
+        let ended = match self.state() {
+            HELD => ready!(self.executor.poll_outcome(self.marked, cx)),
+            CLOSED => return refused("the runtime is shutting down"),
+            FULL => return refused("over ten million tasks are alive already"),
+            _ => panic!("a handle was polled after it gave its result"),
         };
-        self.state = HandleState::Given;
+        self.give();
         Poll::Ready(match ended.downcast::<Output<T>>() {
             Ok(output) => Ok(output.0),
             Err(ended) => {
@@ -186,22 +190,10 @@ impl<T: 'static> Future for JoinHandle<T> {
 }
 
 impl<T> Drop for JoinHandle<T> {
+    #[inline]
     fn drop(&mut self) {
-        if self.state == HandleState::Held {
-            let left = self.executor.release(self.ticket);
-            if !self.is_unwanted
-                && self.executor.is_debugged()
-                && size_of::<T>() > 0
-                && left
-                    .1
-                    .as_ref()
-                    .is_some_and(|ended| !ended.is::<JoinError>())
-            {
-                note_unread(type_name::<T>());
-            }
-            // An output may panic when it is dropped, and a handle that is
-            // dropped must not.
-            mem::forget(catch_unwind(AssertUnwindSafe(|| drop(left))));
+        if self.state() == HELD {
+            self.leave(true);
         }
     }
 }
@@ -220,7 +212,7 @@ fn note_unread(kind: &str) {
 impl<T> fmt::Debug for JoinHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JoinHandle")
-            .field("task", &self.ticket.slot())
+            .field("task", &self.marked.slot())
             .field("finished", &self.is_finished())
             .finish()
     }

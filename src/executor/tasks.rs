@@ -7,20 +7,21 @@
 
 use std::any::type_name;
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::future::Future;
 use std::mem;
 use std::panic::Location;
 use std::rc::Rc;
 use std::task::Waker;
 
-use super::join::{JoinHandle, Refusal};
+use super::join::{CLOSED, FULL, HELD, JoinHandle};
 use super::kept::TaskFuture;
 use super::ticket::{SLOT_MAX, Ticket};
 use crate::queue::{PLACE_MAX, Place, Places, ReadyQueue};
 use crate::watch::{Noted, WaitKind, Writer};
 
 const _: () = assert!(PLACE_MAX <= SLOT_MAX, "a ticket can name every place");
+const _: () = assert!(size_of::<Place<Task>>() == 64, "a task is one cache line");
 
 /// The slot of the future that `block_on` polls from its own stack.
 pub(super) const ROOT: u32 = 0;
@@ -30,8 +31,8 @@ pub(crate) struct Executor {
     pub(super) number: u16,
     /// The tasks, in the places that the ready queue is threaded through.
     pub(super) tasks: ReadyQueue<Task>,
-    /// By the same numbers: what few tasks have.
-    pub(super) extras: Places<Extra>,
+    /// By the same numbers: what few tasks have, once one has any.
+    extras: OnceCell<Box<Places<Extra>>>,
     pub(super) alive: Cell<usize>,
     pub(super) spawned: Cell<u64>,
     /// How often a task was queued by something else than a wake.
@@ -43,11 +44,12 @@ pub(crate) struct Executor {
     is_debugged: Cell<bool>,
 }
 
-/// What every task needs: with its place in the ready queue a cache line.
+/// What every task needs: with its place in the ready queue, one cache line.
 ///
-/// What an idle task takes beside its future is this, and what a spawn, a
-/// poll and an end cost is to touch it: with names, outcomes and wakers of
-/// its own each was 128 bytes, and spawning a million of them ... times
+/// A spawn, a poll and an end touch it and the future, nothing else. When
+/// names, outcomes and wakers of others had room in 80 bytes more, a million
+/// spawns and joins took 1.6 times as long, and an idle task 168 bytes and
+/// not 69 (November 2026, `runtimes spawn memory` in benches/peers).
 #[derive(Default)]
 pub(super) struct Task {
     /// The future; gone while it is polled. Later how it ended, as long as
@@ -137,7 +139,7 @@ impl Executor {
         Executor {
             number,
             tasks,
-            extras: Places::new(),
+            extras: OnceCell::new(),
             alive: Cell::new(0),
             spawned: Cell::new(0),
             unwoken: Cell::new(0),
@@ -173,12 +175,12 @@ impl Executor {
         F::Output: 'static,
     {
         if self.closed.get() {
-            return self.refuse(future, Refusal::Closed);
+            return self.refuse(future, CLOSED);
         }
         let Some(queued) = self.tasks.push_vacant() else {
-            return self.refuse(future, Refusal::Full);
+            return self.refuse(future, FULL);
         };
-        let (task, slot) = (&queued.place.value, queued.slot);
+        let (task, slot, generation) = (&queued.place.value, queued.slot, queued.generation);
         let before = task.kept.replace(Some(Box::pin(future)));
         debug_assert!(before.is_none(), "nobody lives in a free place");
         // Forgotten only so that no code is made for dropping it.
@@ -200,20 +202,20 @@ impl Executor {
         });
         self.alive.set(self.alive.get() + 1);
         self.spawned.set(self.spawned.get() + 1);
-        let ticket = Ticket::new(self.number, queued.generation, slot);
-        JoinHandle::new(self, ticket)
+        JoinHandle::new(self, HELD, generation, slot)
     }
 
     /// Drops a future that is not taken; with nothing borrowed, as it may be
     /// anything.
     #[cold]
-    fn refuse<F: Future>(self: Rc<Self>, future: F, why: Refusal) -> JoinHandle<F::Output> {
+    fn refuse<F: Future>(self: Rc<Self>, future: F, why: u16) -> JoinHandle<F::Output> {
         drop(future);
-        JoinHandle::refused(self, why)
+        JoinHandle::new(self, why, 0, ROOT)
     }
 
     pub(super) fn extra(&self, slot: u32) -> &Extra {
-        let extra = self.extras.make(slot);
+        let extras = self.extras.get_or_init(|| Box::new(Places::new()));
+        let extra = extras.make(slot);
         extra.expect("there may be extras wherever there is a task")
     }
 

@@ -6,25 +6,27 @@
 use std::cell::{Cell, OnceCell};
 
 /// The first chunks hold 2^6 items; eight are of one size, then eight of
-/// twice that, until it is 2^16.
+/// twice that, until it is 2^14.
 ///
 /// So at most an eighth of what is there waits for its first use. Were each
 /// chunk twice its predecessor, it would be up to half: 100,000 idle tasks
-/// had room for 131,008, and took 168 bytes each instead of 128 (November
-/// 2026, `memory of an idle task` in benches/peers).
+/// had room for 131,008. And a chunk of tasks, 1 MiB, is still in the cache
+/// when it is first used: a million spawns and joins take 58 ns each with
+/// chunks of 2^16, 54 with 2^13 (November 2026, `runtimes spawn memory` in
+/// benches/peers).
 const FIRST_BITS: u32 = 6;
 const ALIKE: u32 = 8;
-const OFFSET_BITS: u32 = 16;
-const CHUNKS: usize = 256;
+const OFFSET_BITS: u32 = 14;
+const CHUNKS: usize = 1024;
 
-/// The highest number an item may have. There are 12 million below it, as
+/// The highest number an item may have. There are 15.8 million below it, as
 /// the first chunks leave numbers out.
 pub(crate) const PLACE_MAX: u32 = ((CHUNKS as u32) << OFFSET_BITS) - 1;
 
 /// Items by number, in chunks that are made as they are needed.
 ///
-/// The number says which chunk it is (the eight bits above) and where in it
-/// (the 16 bits below), so that finding an item takes a shift and a mask.
+/// The number says which chunk it is (the ten bits above) and where in it
+/// (the 14 bits below), so that finding an item takes a shift and a mask.
 pub(crate) struct Places<T> {
     chunks: [OnceCell<Box<[T]>>; CHUNKS],
     /// The number that comes next, if its chunk has room for it.
@@ -120,7 +122,7 @@ mod tests {
     fn when_all_numbers_are_given_out_there_is_no_item_more() {
         let places = Places::<()>::new();
         let count = std::iter::from_fn(|| places.add()).count();
-        assert_eq!(count, 8 * ((1 << 16) - 64) + 176 * (1 << 16));
+        assert_eq!(count, 8 * ((1 << 14) - 64) + 960 * (1 << 14));
         assert!(places.add().is_none() && places.add().is_none());
         assert_eq!(places.numbers().last(), Some(PLACE_MAX));
     }
@@ -128,9 +130,9 @@ mod tests {
     #[test]
     fn a_chunk_can_be_made_before_its_time() {
         let places = Places::<Cell<u32>>::new();
-        places.make(70 << 16 | 3).expect("it has room").set(7);
+        places.make(70 << 14 | 3).expect("it has room").set(7);
         assert!(places.get(0).is_none() && places.make(64).is_none());
-        assert_eq!(places.get(70 << 16 | 3).map(Cell::get), Some(7));
+        assert_eq!(places.get(70 << 14 | 3).map(Cell::get), Some(7));
         assert_eq!(places.numbers().count(), 0);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
-use super::chunks::Chunks;
+use super::chunks::{Chunks, number_of};
 use super::event::NameId;
 
 /// By the reactor's numbers.
@@ -31,7 +31,7 @@ impl Fds {
     }
 
     pub(super) fn add(&self, key: u32, fd: i32, what: NameId) {
-        if let Some(entry) = self.0.make(number(key)) {
+        if let Some(entry) = self.0.make(number_of(key)) {
             entry.what.store(what.0, Relaxed);
             entry.fd.store(fd as u64 + 1, Release);
         }
@@ -39,7 +39,7 @@ impl Fds {
 
     /// Takes it off the list, and says which it was.
     pub(super) fn remove(&self, key: u32) -> Option<i32> {
-        let entry = self.0.get(number(key))?;
+        let entry = self.0.get(number_of(key))?;
         let fd = entry.fd.load(Relaxed);
         entry.fd.store(0, Relaxed);
         fd.checked_sub(1).map(|fd| fd as i32)
@@ -47,7 +47,7 @@ impl Fds {
 
     /// The descriptor with this key.
     pub(super) fn fd(&self, key: u32) -> Option<i32> {
-        let fd = self.0.get(number(key))?.fd.load(Relaxed);
+        let fd = self.0.get(number_of(key))?.fd.load(Relaxed);
         fd.checked_sub(1).map(|fd| fd as i32)
     }
 
@@ -59,13 +59,6 @@ impl Fds {
         });
         seen.collect()
     }
-}
-
-/// Keys come one after the other, chunks are numbered by their high bits.
-fn number(key: u32) -> u32 {
-    let from_64 = key.saturating_add(64);
-    let chunk = from_64.ilog2() - 6;
-    chunk << 19 | (from_64 - (64 << chunk))
 }
 
 #[cfg(test)]

@@ -11,6 +11,16 @@ impl<F: FnMut()> Drop for OnDrop<F> {
     }
 }
 
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Count(AtomicU64);
+
+impl std::task::Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
 #[test]
 fn a_closed_executor_refuses_tasks_and_says_so() {
     let world = World::new(None);
@@ -189,12 +199,6 @@ fn a_dropped_handle_detaches_and_a_cancelling_one_aborts() {
 
 #[test]
 fn a_handle_wakes_its_last_poller_once() {
-    struct Count(AtomicU64);
-    impl std::task::Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::SeqCst);
-        }
-    }
     let world = World::new(None);
     let mut handle = world.spawn(async { 7 });
     let counts = [0, 1].map(|_| Arc::new(Count(AtomicU64::new(0))));
@@ -214,4 +218,53 @@ fn a_handle_wakes_its_last_poller_once() {
     world.run();
     assert_eq!(counts.map(|count| count.0.load(Ordering::SeqCst)), [0, 1]);
     assert!(matches!(poll_once(&mut handle), Poll::Ready(Ok(7))));
+}
+
+/// Wakers of tasks and of strangers are kept in two places.
+#[test]
+fn whoever_polled_a_handle_last_is_woken_be_it_a_task_or_a_stranger() {
+    for order in 0..8 {
+        let world = World::new(None);
+        let _entered = enter(Rc::clone(&world.executor));
+        let _waits = world.spawn(pending::<()>());
+        let own = waker(world.first_ticket());
+        let counter = Arc::new(Count::default());
+        let stranger = Waker::from(Arc::clone(&counter));
+        let mut handle = world.spawn(async { 3 });
+        let is_own = |poll: i32| order >> poll & 1 == 1;
+        for poll in 0..3 {
+            let waker = if is_own(poll) { &own } else { &stranger };
+            let mut cx = Context::from_waker(waker);
+            assert!(Pin::new(&mut handle).poll(&mut cx).is_pending());
+        }
+        assert_eq!(world.run(), 1);
+        let woken = (
+            world.executor.ready_count(),
+            counter.0.load(Ordering::Relaxed),
+        );
+        assert_eq!(woken, if is_own(2) { (1, 0) } else { (0, 1) }, "{order}");
+        assert!(matches!(poll_once(&mut handle), Poll::Ready(Ok(3))));
+        drop(stranger);
+        assert_eq!(Arc::strong_count(&counter), 1, "{order}");
+    }
+}
+
+#[test]
+fn a_name_lasts_as_long_as_its_task() {
+    let world = World::new(None);
+    let spawn = |name: Option<&'static str>| {
+        let executor = Rc::clone(&world.executor);
+        executor.spawn(async {}, name.map(Into::into), Location::caller())
+    };
+    for name in [Some("one"), None, Some("two"), Some("three"), None] {
+        let handle = spawn(name);
+        let info = world.executor.info(handle.ticket()).unwrap();
+        match name {
+            Some(name) => assert_eq!(info.name, name),
+            None => assert!(info.name.contains("async_block") || info.name.contains("closure")),
+        }
+        world.run();
+        assert!(world.executor.info(handle.ticket()).is_none());
+        assert!(world.executor.infos().is_empty());
+    }
 }
