@@ -230,8 +230,8 @@ impl Protocol {
         error
     }
 
-    /// Reads a head, where one is awaited. Returns how many bytes of the input are done with, and
-    /// whether the head is complete.
+    /// The same for where a head is awaited, and nearly nothing else can come: returns how many
+    /// bytes of the input are done with, and whether the head is complete.
     #[inline]
     pub(crate) fn receive_head(
         &mut self,
@@ -239,7 +239,10 @@ impl Protocol {
         input: &[u8],
         head: &mut RequestHead,
     ) -> Result<(usize, bool), ProtocolError> {
-        debug_assert!(matches!(self.reading, Reading::Head { .. }));
+        if !matches!(self.reading, Reading::Head { .. }) {
+            let received = self.receive(limits, input, head)?;
+            return Ok((received.consumed, false));
+        }
         match self.read_head(limits, input, head) {
             Err(error) => Err(self.refuse(error)),
             read => read,

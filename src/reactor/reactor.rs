@@ -128,13 +128,13 @@ impl Reactor {
     /// A record that was used before, if there is one: a connection a request
     /// would spend more on the allocator than on all of the reactor.
     fn take_record(&self, token: Token) -> Rc<Source> {
-        let mut spare = self.spares.borrow_mut().pop();
-        if let Some(record) = spare.as_mut().and_then(Rc::get_mut) {
-            *record = Source::new(token);
+        if let Some(mut record) = self.spares.borrow_mut().pop()
+            && let Some(unshared) = Rc::get_mut(&mut record)
+        {
+            *unshared = Source::new(token);
+            return record;
         }
-        spare
-            .filter(|record| record.token == token)
-            .unwrap_or_else(|| Rc::new(Source::new(token)))
+        Rc::new(Source::new(token))
     }
 
     /// Forgets a source that is about to be closed.

@@ -157,8 +157,13 @@ impl Source {
         is_known
     }
 
-    /// Remembers who waits, and gives who waited before.
+    /// Remembers who waits, and gives who waited before. Nobody waits for a
+    /// source that has ended.
     pub(super) fn wait(&self, direction: Direction, waker: Waker) -> Option<Waker> {
+        debug_assert!(!self.flags.get().is_over, "its owner has given it up");
+        if self.flags.get().is_over {
+            return Some(waker);
+        }
         self.waiting(direction).replace(Some(waker))
     }
 

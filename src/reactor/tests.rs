@@ -417,3 +417,28 @@ fn the_reserve_is_lent_and_taken_back() {
         reactor.lend_reserve(|| Ok(())).unwrap();
     }
 }
+
+#[test]
+fn a_record_used_again_knows_nothing_of_before() {
+    let reactor = Reactor::new().unwrap();
+    let (source, io, mut peer) = watched(&reactor);
+    let waker = Waker::from(Arc::new(Count::default()));
+    assert!(!poll(&reactor, &source, Direction::Read, &io, &waker));
+    peer.write_all(b"x").unwrap();
+    drop(peer);
+    park_for(&reactor, 1);
+    assert!(poll(&reactor, &source, Direction::Read, &io, &waker));
+    reactor.clear_ready(&source, Direction::Write);
+    reactor.forget(&source, &mut *io.borrow_mut());
+    let (other, other_io, _other_peer) = watched(&reactor);
+    assert!(!Rc::ptr_eq(&source, &other), "it is held still");
+    reactor.forget(&other, &mut *other_io.borrow_mut());
+    let before = Rc::as_ptr(&other);
+    drop(other);
+    let (again, io, _peer) = watched(&reactor);
+    assert_eq!(Rc::as_ptr(&again), before);
+    assert!(!poll(&reactor, &again, Direction::Read, &io, &waker));
+    assert!(poll(&reactor, &again, Direction::Write, &io, &waker));
+    assert!(reactor.forget(&again, &mut *io.borrow_mut()));
+    assert!(!reactor.forget(&again, &mut *io.borrow_mut()));
+}

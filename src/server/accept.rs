@@ -79,7 +79,7 @@ impl<H: Handler> Server<H> {
             return;
         };
         let config = &self.shared.config;
-        let date = self.shared.date(current().now());
+        let date = *self.shared.date(current().now());
         let telling = turn_away(stream, config.retry_after, &date, config.linger_timeout);
         spawn_named("http refusal", async move {
             telling.await;

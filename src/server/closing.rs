@@ -32,6 +32,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         if !is_late && self.wait(Self::poll_flush).await.is_err() {
             return;
         }
+        self.give_link_back();
         // Dropped as it is, the transport resets: the client must not take
         // this close for the end of a body that was cut off.
         if self.protocol.ends_by_close() || self.allow_orderly_close().is_err() {

@@ -440,7 +440,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
     /// Encodes a final answer that no handler made.
     fn answer(&mut self, status: Status, text: &'static str) {
         self.lingers = true;
-        let date = self.place.shared.date(self.now());
+        let date = *self.shared().date(self.now());
         let response = Response::plain(status, text);
         let length = response.body().length();
         let out = self.output.buffer();

@@ -72,8 +72,8 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             if let Err(reason) = answered {
                 return reason;
             }
-            if self.body.is_some()
-                && let Err(reason) = Box::pin(self.skip_body()).await
+            if self.ends_body_unread()
+                && let Err(reason) = Box::pin(self.wait(Self::poll_skip_body)).await
             {
                 return reason;
             }
@@ -104,17 +104,19 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         line
     }
 
-    /// The handler's own wait for its body is over: takes in the rest of it.
-    async fn skip_body(&mut self) -> Result<(), CloseReason> {
+    /// Ends the handler's wait for its body. Whether there is a rest of it to
+    /// be taken in.
+    #[inline]
+    fn ends_body_unread(&mut self) -> bool {
         let Some(body) = self.body.take() else {
-            return Ok(());
+            return false;
         };
         body.0.finish(Err(BodyError::Late));
-        if self.protocol.keeps_alive() && !self.protocol.request_complete() {
+        let is_unread = self.protocol.keeps_alive() && !self.protocol.request_complete();
+        if is_unread {
             self.made_progress();
-            self.wait(Self::poll_skip_body).await?;
         }
-        Ok(())
+        is_unread
     }
 
     /// Polls the handler, and does what it waits for.
@@ -327,10 +329,7 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         }
         match next {
             Next::KeepAlive => Ok(()),
-            Next::Close(reason) => {
-                self.give_link_back();
-                Err(CloseReason::Http(reason))
-            }
+            Next::Close(reason) => Err(CloseReason::Http(reason)),
             Next::Upgrade => Err(CloseReason::Upgraded),
         }
     }

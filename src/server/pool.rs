@@ -78,7 +78,7 @@ pub(super) fn take_request() -> Box<RequestParts> {
     take(&REQUESTS).unwrap_or_default()
 }
 
-/// Takes back what was cleared.
+/// Takes back what was cleared, but for its head: the next is written over it.
 #[inline]
 pub(super) fn give_request(parts: Box<RequestParts>) {
     if parts.head.capacity() <= KEPT_BYTES_MAX {

@@ -365,7 +365,6 @@ impl<H> Place<H> {
 impl<H> Drop for Place<H> {
     fn drop(&mut self) {
         let open = self.shared.connections.borrow_mut().remove(self.key);
-        // Its waker may be foreign: nothing is borrowed now.
         drop(open);
         let counts = &self.shared.counts;
         counts

@@ -1,8 +1,11 @@
 //! How a server stops for those who watch it: readiness, the hook, the list of what was cut off.
 
 use std::cell::Cell;
+use std::pin::pin;
 use std::rc::Rc;
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use futures::future;
@@ -286,4 +289,43 @@ fn connections_of_other_transports_are_cut_off_with_the_rest() {
         Rc::new(reasons)
     });
     assert_eq!(*reasons, [CloseReason::CutOff; 3]);
+}
+
+#[derive(Default)]
+struct Wakes(AtomicUsize);
+
+impl Wake for Wakes {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn who_polled_a_connection_last_is_told_that_the_server_drains() {
+    let wakes = Runtime::new().unwrap().block_on(async {
+        let config = Config {
+            graceful_timeout: SOON,
+            ..config()
+        };
+        let server = server_of(async |_| "pong", config);
+        let (_client, end) = tourbillon::io::duplex(1000);
+        let mut connection = pin!(server.serve_connection(end, None));
+        let wakes = [0, 1].map(|_| Arc::new(Wakes::default()));
+        for wakes in &wakes {
+            let waker = Waker::from(Arc::clone(wakes));
+            let polled = connection.as_mut().poll(&mut Context::from_waker(&waker));
+            assert!(polled.is_pending());
+        }
+        let drained = timeout(DEADLINE, server.shutdown());
+        let look = async {
+            while wakes[1].0.load(Ordering::Relaxed) == 0 {
+                sleep(Duration::from_millis(1)).await;
+            }
+            assert_eq!(connection.await, CloseReason::Draining);
+        };
+        let (drained, ()) = future::join(drained, look).await;
+        drained.expect("nothing is left").unwrap();
+        wakes
+    });
+    assert_eq!(wakes[0].0.load(Ordering::Relaxed), 0);
 }

@@ -132,3 +132,40 @@ fn a_request_knows_the_server_and_values_go_with_it() {
     .unwrap();
     assert_eq!(served.connect().get("/").text(), "inner 1");
 }
+
+/// The memory of a request is used again, also by other connections.
+#[test]
+fn a_request_knows_nothing_of_the_one_before() {
+    let served = serve(|| {
+        async |mut request: Request| {
+            if request.path() == "/mark" {
+                request.extensions_mut().insert(7u32);
+                request.set_params(vec![("name".into(), "bob".to_owned())]);
+                request.set_scheme("https");
+                request.set_client(([192, 0, 2, 1], 7).into());
+                request.set_route("/mark".into());
+                return "marked".to_owned();
+            }
+            format!(
+                "{:?} {:?} {} {} {:?} {:?} {:?} {:?}",
+                request.extensions().get::<u32>(),
+                request.params(),
+                request.scheme(),
+                request.client() == request.peer(),
+                request.route(),
+                request.headers().get("cookie"),
+                request.query(),
+                request.method(),
+            )
+        }
+    });
+    let fresh = "None [] http true None None None Get";
+    let mut client = served.connect();
+    for _ in 0..3 {
+        client.send("POST /mark?a HTTP/1.1\r\nhost: a\r\ncookie: b\r\ncontent-length: 1\r\n\r\nx");
+        assert_eq!(client.reply().text(), "marked");
+        assert_eq!(served.connect().get("/").text(), fresh);
+        assert_eq!(client.get("/").text(), fresh);
+        assert_eq!(client.get("/").text(), fresh);
+    }
+}
