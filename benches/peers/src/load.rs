@@ -35,6 +35,8 @@ pub struct Plan {
     pub closes: bool,
     /// Whether each connection waits for the answers of all before it asks again.
     pub in_step: bool,
+    /// Whether there is no HTTP in it: answers have no heads.
+    pub is_raw: bool,
 }
 
 /// The bytes of a request: GET, or POST if there is a body.
@@ -216,6 +218,9 @@ impl Load {
         connection.sent = 0;
         connection.awaited = self.plan.depth;
         connection.asked = Some(now);
+        if self.plan.is_raw {
+            connection.body_left = self.plan.expected.len();
+        }
         let begun = self.ready(key).and_then(|()| self.write(key));
         if let Err(fault) = &begun {
             self.give_up(key, fault, outcome);

@@ -44,6 +44,7 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
         expected,
         closes: has("--close"),
         in_step: has("--in-step"),
+        is_raw: false,
     })?;
     let requests = number("--requests", 100_000)? as u64;
     let outcome = load.run(requests, Duration::MAX).check()?;

@@ -43,6 +43,7 @@ fn server(answers: &'static [&'static str]) -> Plan {
         expected: b"ok".to_vec(),
         closes: false,
         in_step: false,
+        is_raw: false,
     }
 }
 
@@ -147,4 +148,24 @@ fn in_close_mode_each_answer_has_a_connection_of_its_own() {
     let mut load = Load::open(plan).expect("it closes");
     let outcome = load.run(3, Duration::MAX).check().expect("each time");
     assert_eq!((outcome.requests, load.opened), (3, 4));
+}
+
+#[test]
+fn bytes_without_a_head_are_compared() {
+    for (answers, expected) in [
+        (["ok"; 6], ""),
+        (["ok", "ok", "no", "ok", "ok", "ok"], "another body"),
+        (
+            ["ok", "ok", "okay", "ok", "ok", "ok"],
+            "more than was asked",
+        ),
+    ] {
+        let mut plan = server(Vec::leak(answers.to_vec()));
+        plan.is_raw = true;
+        let error = first_error(plan);
+        assert!(
+            error.contains(expected) && error.is_empty() == expected.is_empty(),
+            "{error:?}"
+        );
+    }
 }

@@ -1,4 +1,4 @@
-//! HTTP servers side by side: what a request costs each of them.
+//! Servers side by side, of HTTP and of a TCP echo: what a request costs each of them.
 //!
 //! cargo run --release -- [modes] [--servers a,b,c] [--rounds N] [--small] [--no-build] [--count]
 //!
@@ -61,6 +61,9 @@ fn run() -> Result<bool, Box<dyn Error>> {
     }
     let files = raise_files_limit()?;
     pin(LOAD_CORE)?;
+    let (modes, counts) = (&options.modes, options.counts);
+    let is_asked = |server: &&Server| modes.iter().any(|mode| server.does(mode));
+    (options.servers).retain(|server| is_asked(server) && !(counts && server.is_echo));
     options.servers.retain(|server| {
         let works = if options.builds {
             server.build()
@@ -68,7 +71,9 @@ fn run() -> Result<bool, Box<dyn Error>> {
             Ok(())
         };
         let works = works.and_then(|()| server.start("", ""));
-        let works = works.and_then(|running| Load::open(MODES[0].plan(running.address)));
+        let kind = |mode: &&Mode| mode.is_echo() == server.is_echo;
+        let first = MODES.iter().find(kind).expect("there are modes of both");
+        let works = works.and_then(|running| Load::open(first.plan(running.address)));
         if let Err(fault) = &works {
             println!("{} is left out: {fault}", server.name);
         }
@@ -98,10 +103,14 @@ fn options() -> Result<Options, String> {
         let mut value = || args.next().ok_or(format!("{arg} needs a value"));
         match arg.as_str() {
             "--servers" => {
-                let find = |name: &str| SERVERS.iter().find(|server| server.name == name);
                 let names = value()?;
-                let found = names.split(',').map(|name| find(name).ok_or(unknown(name)));
-                options.servers = found.collect::<Result<_, _>>()?;
+                let is = |name: &str, server: &Server| server.name == name;
+                for name in names.split(',') {
+                    let known = SERVERS.iter().any(|server| is(name, server));
+                    known.then_some(()).ok_or_else(|| unknown(name))?;
+                }
+                let is_named = |server: &&Server| names.split(',').any(|name| is(name, server));
+                options.servers.retain(is_named);
             }
             "--rounds" => options.rounds = value()?.parse().map_err(|_| "no number of rounds")?,
             "--small" => {
@@ -164,19 +173,18 @@ fn compare(options: &Options) -> bool {
         name: server.name,
         rounds: vec![None; options.rounds],
     };
-    let empty = || servers.iter().map(row).collect::<Vec<_>>();
-    let mut results: Vec<Vec<Row>> = modes.iter().map(|_| empty()).collect();
+    let doing = |mode| servers.iter().filter(move |server| server.does(mode));
+    let empty = |mode| doing(mode).map(row).collect::<Vec<_>>();
+    let mut results: Vec<Vec<Row>> = modes.iter().map(empty).collect();
     let (mut foreign, mut is_well) = (Vec::new(), true);
     for round in 0..options.rounds {
         for (place, mode) in modes.iter().enumerate() {
             eprintln!("round {} of {}: {}", round + 1, options.rounds, mode.name);
+            let servers: Vec<&&Server> = doing(mode).collect();
             for turn in 0..servers.len() {
                 // Who comes first changes, and so does who comes after whom at the ends.
                 let turn = (turn + round + place) % servers.len();
                 let server = servers[turn];
-                if server.lacks.contains(&mode.name) {
-                    continue;
-                }
                 match quietest(server, mode, options.time) {
                     Ok(sample) => {
                         foreign.push(sample.foreign);

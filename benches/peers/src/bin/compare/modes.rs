@@ -24,6 +24,14 @@ enum Ask {
     Post(usize),
     Big,
     Route,
+    Echo(usize),
+}
+
+const fn echo(name: &'static str, about: &'static str, len: usize) -> Mode {
+    Mode {
+        bases: ["epoll", "tokio-64k"],
+        ..mode(name, about, 10, Ask::Echo(len))
+    }
 }
 
 const fn mode(name: &'static str, about: &'static str, connections: usize, ask: Ask) -> Mode {
@@ -37,7 +45,7 @@ const fn mode(name: &'static str, about: &'static str, connections: usize, ask: 
     }
 }
 
-pub(crate) const MODES: [Mode; 9] = [
+pub(crate) const MODES: [Mode; 12] = [
     mode("ka1", "GET /, 1 keep-alive connection", 1, Ask::Hello),
     mode("ka64", "GET /, 64 keep-alive connections", 64, Ask::Hello),
     mode(
@@ -83,21 +91,33 @@ pub(crate) const MODES: [Mode; 9] = [
             Ask::Route,
         )
     },
+    echo("echo1k", "TCP echo of 1 KiB, 10 connections", 1 << 10),
+    echo("echo10k", "TCP echo of 10 KiB, 10 connections", 10 << 10),
+    echo("echo100k", "TCP echo of 100 KiB, 10 connections", 100 << 10),
 ];
 
+/// No two bytes in a row alike, so that a shifted answer is seen.
+fn bytes(len: usize) -> Vec<u8> {
+    (0..len).map(|place| (place % 251) as u8).collect()
+}
+
 impl Mode {
+    pub(crate) fn is_echo(&self) -> bool {
+        matches!(self.ask, Ask::Echo(_))
+    }
+
     pub(crate) fn plan(&self, address: SocketAddrV4) -> Plan {
         let closes = self.ask == Ask::HelloAndClose;
         let hello = || peers::HELLO.as_bytes().to_vec();
         let (request, expected) = match self.ask {
             Ask::Hello | Ask::HelloAndClose => (request("/", None, closes), hello()),
             Ask::Post(len) => {
-                // No two bytes in a row alike, so that a shifted answer is seen.
-                let body: Vec<u8> = (0..len).map(|place| (place % 251) as u8).collect();
+                let body = bytes(len);
                 (request("/echo", Some(&body), false), body)
             }
             Ask::Big => (request("/big", None, false), peers::BIG.to_vec()),
             Ask::Route => (request("/route42/bob", None, false), b"42 bob".to_vec()),
+            Ask::Echo(len) => (bytes(len), bytes(len)),
         };
         Plan {
             address,
@@ -107,6 +127,7 @@ impl Mode {
             expected,
             closes,
             in_step: false,
+            is_raw: self.is_echo(),
         }
     }
 }

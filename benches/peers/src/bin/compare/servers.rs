@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::child::{Running, free_port};
+use crate::modes::Mode;
 
 pub(crate) struct Server {
     pub(crate) name: &'static str,
@@ -17,9 +18,11 @@ pub(crate) struct Server {
     /// How to build it, if cargo does not.
     build: &'static str,
     /// The modes that it cannot do.
-    pub(crate) lacks: &'static [&'static str],
+    lacks: &'static [&'static str],
     /// Whether callgrind can count its instructions.
     pub(crate) is_native: bool,
+    /// Whether it is no HTTP server, but sends back what it gets.
+    pub(crate) is_echo: bool,
 }
 
 const fn own(name: &'static str, start: &'static str, lacks: &'static [&'static str]) -> Server {
@@ -29,6 +32,7 @@ const fn own(name: &'static str, start: &'static str, lacks: &'static [&'static 
         build: "",
         lacks,
         is_native: true,
+        is_echo: false,
     }
 }
 
@@ -39,6 +43,14 @@ const fn foreign(name: &'static str, start: &'static str) -> Server {
         build: "",
         lacks: &["routes"],
         is_native: false,
+        is_echo: false,
+    }
+}
+
+const fn echo(name: &'static str, start: &'static str) -> Server {
+    Server {
+        is_echo: true,
+        ..own(name, start, &[])
     }
 }
 
@@ -81,9 +93,31 @@ pub(crate) const SERVERS: &[Server] = &[
          --runtime-threads 1 --loop uvloop --backlog 4096 --backpressure 16384 --log-level warning \
          --working-dir {other} uvicorn_app:app",
     ),
+    echo("epoll", "{out}/echo_epoll"),
+    echo("ours", "{out}/echo_ours"),
+    echo("tokio-64k", "{out}/echo_tokio"),
+    echo("tokio-256k", "{out}/echo_tokio 256k"),
+    echo("monoio", "{out}/echo_monoio"),
+    Server {
+        build: UV_ECHO,
+        ..echo("libuv", "{out}/uv_echo")
+    },
+    Server {
+        build: UV_ECHO,
+        ..echo("libuv-256k", "{out}/uv_echo 256k")
+    },
+    echo("uvloop", "python3 -B {other}/uvloop_echo.py"),
+    echo("asyncio", "python3 -B {other}/uvloop_echo.py asyncio"),
 ];
 
+const UV_ECHO: &str = "cc -O2 -o {out}/uv_echo {other}/uv_echo.c -luv";
+
 impl Server {
+    /// Whether it has a part in a mode.
+    pub(crate) fn does(&self, mode: &Mode) -> bool {
+        self.is_echo == mode.is_echo() && !self.lacks.contains(&mode.name)
+    }
+
     /// Builds it, if that is not done by cargo.
     pub(crate) fn build(&self) -> io::Result<()> {
         if self.build.is_empty() {
