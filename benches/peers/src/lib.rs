@@ -5,6 +5,7 @@ pub mod epoll_server;
 pub mod load;
 pub mod percentiles;
 
+use std::hint::black_box;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsRawFd;
@@ -13,6 +14,27 @@ use std::os::fd::AsRawFd;
 pub const HELLO: &str = "Hello, world!";
 /// The body of `GET /big`.
 pub static BIG: [u8; 1 << 20] = [b'x'; 1 << 20];
+
+/// Processor time so far, of the thread or of the process as the clock says.
+pub fn cpu_nanos(clock: libc::clockid_t) -> u64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the kernel writes to the one structure during the call only.
+    unsafe { libc::clock_gettime(clock, &mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// What `GET /heavy` is: 200 ms of the thread's processor time, whoever else wants the processor.
+pub fn compute() {
+    let now = || cpu_nanos(libc::CLOCK_THREAD_CPUTIME_ID);
+    let (end, mut sum) = (now() + 200_000_000, 0_u64);
+    while now() < end {
+        sum = (0..10_000).fold(black_box(sum), |sum, n| sum.rotate_left(5) ^ n);
+    }
+    black_box(sum);
+}
 
 /// A listening socket on a free port that does not block, and a line on the output that says where.
 ///

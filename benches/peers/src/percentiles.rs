@@ -21,6 +21,13 @@ impl Percentiles {
         self.counts[shift as usize * PARTS + (nanos >> shift) as usize] += 1;
     }
 
+    /// Takes in what others have counted.
+    pub fn add_all(&mut self, other: &Self) {
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+    }
+
     /// The lower end of the bucket with the value below which this part of all lies.
     pub fn at(&self, part: f64) -> u64 {
         let mut left = (self.counts.iter().sum::<u64>() as f64 * part) as u64;

@@ -1,9 +1,11 @@
 //! hyper on tokio's current-thread runtime, with its default limits and timeouts.
 //!
 //! `flush` switches `pipeline_flush` on, which writes the answers of a batch together; `no-timer`
-//! leaves out the timer, and with it the timeout that heads have by default.
+//! leaves out the timer, and with it the timeout that heads have by default. `idle` makes that
+//! timeout, which idle connections have as well, ten minutes.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -14,7 +16,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
-use tokio::task::{LocalSet, spawn_local};
+use tokio::task::{LocalSet, spawn_blocking, spawn_local};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::io::Result<()> {
@@ -23,6 +25,9 @@ async fn main() -> std::io::Result<()> {
     http.pipeline_flush(has("flush"));
     if !has("no-timer") {
         http.timer(TokioTimer::new());
+    }
+    if has("idle") {
+        http.header_read_timeout(Duration::from_secs(600));
     }
     let listener = TcpListener::from_std(peers::listen()?)?;
     LocalSet::new().run_until(accept(listener, http)).await
@@ -40,9 +45,11 @@ async fn accept(listener: TcpListener, http: Builder) -> std::io::Result<()> {
 
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let mut response = match (request.method(), request.uri().path()) {
-        (&Method::GET, "/") => {
-            Response::new(Full::new(Bytes::from_static(peers::HELLO.as_bytes())))
-        }
+        (&Method::GET, "/") => hello(),
+        (&Method::GET, "/heavy") => match spawn_blocking(peers::compute).await {
+            Ok(()) => hello(),
+            Err(_) => failure(StatusCode::INTERNAL_SERVER_ERROR),
+        },
         (&Method::POST, "/echo") => match request.into_body().collect().await {
             Ok(body) => Response::new(Full::new(body.to_bytes())),
             Err(_) => failure(StatusCode::BAD_REQUEST),
@@ -53,6 +60,10 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
     let text = HeaderValue::from_static("text/plain");
     response.headers_mut().insert(CONTENT_TYPE, text);
     Ok(response)
+}
+
+fn hello() -> Response<Full<Bytes>> {
+    Response::new(Full::new(Bytes::from_static(peers::HELLO.as_bytes())))
 }
 
 fn failure(status: StatusCode) -> Response<Full<Bytes>> {

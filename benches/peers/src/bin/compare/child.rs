@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
@@ -12,8 +13,9 @@ use std::time::{Duration, Instant};
 use peers::epoll::check;
 
 /// Where the servers run, and where the load does.
-pub(crate) const SERVER_CORE: usize = 0;
-pub(crate) const LOAD_CORE: usize = 1;
+pub(crate) const SERVER_CORE: Range<usize> = 0..1;
+pub(crate) const LOAD_CORE: Range<usize> = 1..2;
+pub(crate) const ALL_CORES: Range<usize> = 0..libc::CPU_SETSIZE as usize;
 /// How long a server may take to listen: callgrind needs seconds.
 const START_MAX: Duration = Duration::from_secs(20);
 const END_MAX: Duration = Duration::from_secs(10);
@@ -25,9 +27,13 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Starts the command on the servers' core, and waits until it listens: on the port that it
-    /// was given, or else on the one that it says.
-    pub(crate) fn start(command: &mut Command, port: Option<u16>) -> io::Result<Self> {
+    /// Starts the command on these cores, and waits until it listens: on the port that it was
+    /// given, or else on the one that it says.
+    pub(crate) fn start(
+        command: &mut Command,
+        port: Option<u16>,
+        cores: Range<usize>,
+    ) -> io::Result<Self> {
         let says = port.is_none();
         let out = if says { Stdio::piped() } else { Stdio::null() };
         command.stdin(Stdio::null()).stdout(out);
@@ -37,9 +43,9 @@ impl Running {
         }
         // SAFETY: both calls are system calls that touch no memory of the parent.
         unsafe {
-            command.pre_exec(|| {
+            command.pre_exec(move || {
                 check(libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL))?;
-                pin(SERVER_CORE)
+                pin(cores.clone())
             });
         }
         let child = command.spawn()?;
@@ -227,12 +233,12 @@ pub(crate) fn busy_ticks() -> u64 {
         .sum()
 }
 
-/// Keeps the calling thread on a core.
-pub(crate) fn pin(core: usize) -> io::Result<()> {
+/// Keeps the calling thread on these cores, as far as there are any.
+pub(crate) fn pin(cores: Range<usize>) -> io::Result<()> {
     // SAFETY: all zeros is a valid set, and the kernel reads it during the call only.
     unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(core, &mut set);
+        cores.for_each(|core| libc::CPU_SET(core, &mut set));
         check(libc::sched_setaffinity(0, size_of_val(&set), &set)).map(drop)
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use peers::load::Load;
 
+use crate::Options;
 use crate::modes::{MODES, Mode};
 use crate::servers::{Server, out};
 
@@ -24,7 +25,8 @@ const CONNECTIONS: usize = 10_000;
 const FILES_SPARED: usize = 100;
 
 /// Counts for each of the servers, and says whether all went well.
-pub(crate) fn run(servers: &[&'static Server], is_small: bool, files: usize) -> bool {
+pub(crate) fn run(options: &Options, files: usize) -> bool {
+    let (servers, is_small) = (&options.servers, options.is_small);
     let requests = if is_small { 64 } else { 1600 };
     let connections = if is_small { 100 } else { CONNECTIONS };
     let connections = connections.min(files.saturating_sub(FILES_SPARED));

@@ -1,6 +1,7 @@
 //! Servers side by side, of HTTP and of a TCP echo: what a request costs each of them.
 //!
-//! cargo run --release -- [modes] [--servers a,b,c] [--rounds N] [--small] [--no-build] [--count]
+//! cargo run --release -- [modes] [--servers a,b,c] [--rounds N] [--small] [--no-build]
+//! cargo run --release -- --count | ping | idle | cores [the same options]
 //!
 //! What counts is the processor time of the server for each request, as the kernel accounts for
 //! it, and of that the ratio to the others of the same round. Each round starts every server anew
@@ -8,8 +9,11 @@
 //! it lives. The servers have one core and the load has another.
 
 mod child;
+mod cores;
 mod count;
+mod idle;
 mod modes;
+mod ping;
 mod servers;
 mod table;
 
@@ -17,10 +21,11 @@ use std::error::Error;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
+use peers::cpu_nanos;
 use peers::epoll::check;
-use peers::load::Load;
+use peers::load::{Load, Outcome};
 
-use child::{LOAD_CORE, busy_ticks, pin};
+use child::{Cpu, LOAD_CORE, Running, busy_ticks, pin};
 use modes::{MODES, Mode};
 use servers::{SERVERS, Server};
 use table::{Row, Sample, Spread};
@@ -38,8 +43,19 @@ struct Options {
     time: Duration,
     is_small: bool,
     builds: bool,
-    counts: bool,
+    /// What is done with the servers, given the limit on open files.
+    job: Job,
 }
+
+type Job = fn(&Options, usize) -> bool;
+
+/// What is not a comparison in modes, and for whom it is, if not for all.
+const JOBS: [(&str, Job, &[&str]); 4] = [
+    ("--count", count::run, &[]),
+    ("ping", ping::run, &["ours", "hyper"]),
+    ("idle", idle::run, &["ours", "hyper"]),
+    ("cores", cores::run, &["ours"]),
+];
 
 fn main() -> ExitCode {
     match run() {
@@ -61,9 +77,9 @@ fn run() -> Result<bool, Box<dyn Error>> {
     }
     let files = raise_files_limit()?;
     pin(LOAD_CORE)?;
-    let (modes, counts) = (&options.modes, options.counts);
+    let modes = &options.modes;
     let is_asked = |server: &&Server| modes.iter().any(|mode| server.does(mode));
-    (options.servers).retain(|server| is_asked(server) && !(counts && server.is_echo));
+    options.servers.retain(is_asked);
     options.servers.retain(|server| {
         let works = if options.builds {
             server.build()
@@ -79,11 +95,7 @@ fn run() -> Result<bool, Box<dyn Error>> {
         }
         works.is_ok()
     });
-    let is_well = if options.counts {
-        count::run(&options.servers, options.is_small, files)
-    } else {
-        compare(&options)
-    };
+    let is_well = (options.job)(&options, files);
     println!("\n{:.0} s in all", began.elapsed().as_secs_f64());
     Ok(is_well)
 }
@@ -96,7 +108,7 @@ fn options() -> Result<Options, String> {
         time: TIME,
         is_small: false,
         builds: true,
-        counts: false,
+        job: compare,
     };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
@@ -118,7 +130,12 @@ fn options() -> Result<Options, String> {
                 (options.rounds, options.time) = (1, Duration::from_millis(50));
             }
             "--no-build" => options.builds = false,
-            "--count" => options.counts = true,
+            name if let Some(&(_, job, servers)) = JOBS.iter().find(|job| job.0 == name) => {
+                options.job = job;
+                options.modes = vec![MODES[0]];
+                (options.servers)
+                    .retain(|server| servers.is_empty() || servers.contains(&server.name));
+            }
             name => {
                 let mode = MODES.iter().find(|mode| mode.name == name);
                 options.modes.push(*mode.ok_or_else(|| unknown(name))?);
@@ -167,7 +184,7 @@ fn raise_files_limit() -> std::io::Result<usize> {
     Ok(limit.rlim_max as usize)
 }
 
-fn compare(options: &Options) -> bool {
+fn compare(options: &Options, _files: usize) -> bool {
     let (modes, servers) = (&options.modes, &options.servers);
     let row = |server: &&'static Server| Row {
         name: server.name,
@@ -201,19 +218,23 @@ fn compare(options: &Options) -> bool {
     for (mode, rows) in modes.iter().zip(&results) {
         table::print(mode, rows);
     }
+    say_disturbed(foreign);
+    is_well
+}
+
+fn say_disturbed(foreign: Vec<f64>) {
     let noisy = foreign.iter().filter(|&&part| part > FOREIGN_MAX).count();
     let all = foreign.len();
     if let Some(spread) = Spread::of(foreign.into_iter()) {
         println!(
-            "\nothers used {:.0} % of a core (quartiles {:.0}..{:.0}); {noisy} of {all} runs were \
-             disturbed (more than {:.0} %) even when repeated",
+            "\nothers used {:.0} % of a core (quartiles {:.0}..{:.0}), and disturbed {noisy} of \
+             {all} runs that count (more than {:.0} %)",
             spread.median * 100.0,
             spread.low * 100.0,
             spread.high * 100.0,
             FOREIGN_MAX * 100.0
         );
     }
-    is_well
 }
 
 fn quietest(server: &Server, mode: &Mode, time: Duration) -> std::io::Result<Sample> {
@@ -234,12 +255,24 @@ fn measure(server: &Server, mode: &Mode, time: Duration) -> std::io::Result<Samp
     let running = server.start(mode.name, "")?;
     let mut load = Load::open(mode.plan(running.address))?;
     load.run(u64::MAX, time / 4).check()?;
-    let (busy, own, before) = (busy_ticks(), own_nanos(), running.cpu());
-    let outcome = load.run(u64::MAX, time).check()?;
-    let (own, after) = (own_nanos() - own, running.cpu());
+    sample(&[running], || load.run(u64::MAX, time).check())
+}
+
+/// What processes use while they are asked.
+fn sample(
+    running: &[Running],
+    ask: impl FnOnce() -> std::io::Result<Outcome>,
+) -> std::io::Result<Sample> {
+    let own_nanos = || cpu_nanos(libc::CLOCK_PROCESS_CPUTIME_ID);
+    let cpu = || running.iter().map(Running::cpu).collect::<Vec<_>>();
+    let (busy, own, before) = (busy_ticks(), own_nanos(), cpu());
+    let outcome = ask()?;
+    let (own, after) = (own_nanos() - own, cpu());
     let busy = (busy_ticks() - busy) as f64 * 1e7;
-    let nanos = after.nanos - before.nanos;
-    let (user, system) = (after.user - before.user, after.system - before.system);
+    let sum = |all: &[Cpu], of: fn(&Cpu) -> u64| all.iter().map(of).sum::<u64>();
+    let more = |of| sum(&after, of) - sum(&before, of);
+    let nanos = more(|cpu| cpu.nanos);
+    let (user, system) = (more(|cpu| cpu.user), more(|cpu| cpu.system));
     let took = outcome.took.as_nanos() as f64;
     Ok(Sample {
         cpu: nanos as f64 / 1e3 / outcome.requests as f64,
@@ -251,15 +284,4 @@ fn measure(server: &Server, mode: &Mode, time: Duration) -> std::io::Result<Samp
         load_busy: own as f64 / took,
         foreign: ((busy - (nanos + own) as f64) / took).max(0.0),
     })
-}
-
-/// Processor time of this process so far.
-fn own_nanos() -> u64 {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: the kernel writes to the one structure during the call only.
-    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
-    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }

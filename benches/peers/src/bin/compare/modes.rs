@@ -13,7 +13,7 @@ pub(crate) struct Mode {
     pub(crate) connections: usize,
     pub(crate) depth: usize,
     /// The servers that the others are compared to.
-    pub(crate) bases: [&'static str; 2],
+    pub(crate) bases: &'static [&'static str],
     ask: Ask,
 }
 
@@ -23,13 +23,14 @@ enum Ask {
     HelloAndClose,
     Post(usize),
     Big,
+    Heavy,
     Route,
     Echo(usize),
 }
 
 const fn echo(name: &'static str, about: &'static str, len: usize) -> Mode {
     Mode {
-        bases: ["epoll", "tokio-64k"],
+        bases: &["epoll", "tokio-64k"],
         ..mode(name, about, 10, Ask::Echo(len))
     }
 }
@@ -40,7 +41,7 @@ const fn mode(name: &'static str, about: &'static str, connections: usize, ask: 
         about,
         connections,
         depth: 1,
-        bases: ["epoll-httparse", "hyper"],
+        bases: &["epoll-httparse", "hyper"],
         ask,
     }
 }
@@ -83,7 +84,7 @@ pub(crate) const MODES: [Mode; 12] = [
     ),
     mode("big", "GET /big of 1 MiB, 8 connections", 8, Ask::Big),
     Mode {
-        bases: ["axum", "actix-web"],
+        bases: &["axum", "actix-web"],
         ..mode(
             "routes",
             "GET /route42/bob of 100 routes, 64 connections",
@@ -95,6 +96,31 @@ pub(crate) const MODES: [Mode; 12] = [
     echo("echo10k", "TCP echo of 10 KiB, 10 connections", 10 << 10),
     echo("echo100k", "TCP echo of 100 KiB, 10 connections", 100 << 10),
 ];
+
+/// The rows are what a server does before, with and after the idle connections.
+pub(crate) const IDLE: Mode = Mode {
+    bases: &["before"],
+    ..mode(
+        "idle",
+        "GET / on the active keep-alive connections",
+        1000,
+        Ask::Hello,
+    )
+};
+
+/// The rows are processes on one port.
+pub(crate) const CORES: Mode = Mode {
+    bases: &["one loop"],
+    ..mode(
+        "cores",
+        "GET /, 64 keep-alive connections from each core, which the servers share",
+        64,
+        Ask::Hello,
+    )
+};
+
+/// Four requests for 200 ms in the pool, always.
+pub(crate) const HEAVY: Mode = mode("heavy", "GET /heavy, 4 connections", 4, Ask::Heavy);
 
 /// No two bytes in a row alike, so that a shifted answer is seen.
 fn bytes(len: usize) -> Vec<u8> {
@@ -111,6 +137,7 @@ impl Mode {
         let hello = || peers::HELLO.as_bytes().to_vec();
         let (request, expected) = match self.ask {
             Ask::Hello | Ask::HelloAndClose => (request("/", None, closes), hello()),
+            Ask::Heavy => (request("/heavy", None, false), hello()),
             Ask::Post(len) => {
                 let body = bytes(len);
                 (request("/echo", Some(&body), false), body)

@@ -3,10 +3,11 @@
 use std::env;
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::child::{Running, free_port};
+use crate::child::{Running, SERVER_CORE, free_port};
 use crate::modes::Mode;
 
 pub(crate) struct Server {
@@ -132,13 +133,23 @@ impl Server {
 
     /// Starts it for a mode, under a tool if there are words of one.
     pub(crate) fn start(&self, mode: &str, tool: &str) -> io::Result<Running> {
-        let has_port = self.start.contains("{port}") || self.start.contains("{nginx}");
-        let port = if has_port { free_port()? } else { 0 };
         // The one loop that does not parse cannot see that it has to close.
         let takes_word = mode == "routes" || (mode == "close" && self.name == "epoll");
         let word = if takes_word { mode } else { "" };
-        let line = format!("{tool} {} {word}", self.start);
-        Running::start(&mut command(&line, port)?, has_port.then_some(port))
+        self.launch(tool, word, SERVER_CORE)
+    }
+
+    /// Starts it with these words, on these cores.
+    pub(crate) fn launch(
+        &self,
+        tool: &str,
+        words: &str,
+        cores: Range<usize>,
+    ) -> io::Result<Running> {
+        let has_port = self.start.contains("{port}") || self.start.contains("{nginx}");
+        let port = if has_port { free_port()? } else { 0 };
+        let line = format!("{tool} {} {words}", self.start);
+        Running::start(&mut command(&line, port)?, has_port.then_some(port), cores)
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) fn print(mode: &Mode, rows: &[Row]) {
         .iter()
         .for_each(|base| print!(" x {base} | quartiles |"));
     println!(" req/s | p50 us | p99 us | server busy | load busy | rounds |");
-    println!("|---|{}", "--:|".repeat(14));
+    println!("|---|{}", "--:|".repeat(10 + 2 * mode.bases.len()));
     let mut order: Vec<&Row> = rows.iter().filter(|row| row.cpu().is_some()).collect();
     order.sort_by(|a, b| a.cpu().partial_cmp(&b.cpu()).expect("times are numbers"));
     for row in order {
@@ -45,7 +45,7 @@ pub(crate) fn print(mode: &Mode, rows: &[Row]) {
         );
         print!("| {:.2} | {:.2} |", user, cpu.median - user);
         for base in mode.bases {
-            let base = rows.iter().find(|row| row.name == base);
+            let base = rows.iter().find(|row| row.name == *base);
             match base.and_then(|base| row.ratios(base)) {
                 Some(ratio) => print!(
                     " {:.3} | {:.3}..{:.3} |",
