@@ -13,6 +13,12 @@ class Echo(asyncio.Protocol):
         self.transport.write(data)
 
 
+# asyncio reads into a new object of 256 KiB each time. glibc maps and unmaps memory for it, which
+# costs more than all the rest, unless it has seen a larger one go.
+large = bytes(1 << 20)
+del large
+
+
 async def main():
     loop = asyncio.get_running_loop()
     server = await loop.create_server(Echo, "127.0.0.1", 0, backlog=4096)

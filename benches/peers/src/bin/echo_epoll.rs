@@ -1,6 +1,7 @@
 //! The practical limit of an echo: an epoll loop, one buffer of 256 KiB for all connections.
 //!
-//! What the kernel does not take at once is kept with the connection, which reads no more meanwhile.
+//! What the kernel does not take at once is kept with the connection, which reads nothing until it
+//! is out.
 
 use std::io;
 use std::net::TcpStream;
