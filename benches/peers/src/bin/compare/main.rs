@@ -95,6 +95,9 @@ fn run() -> Result<bool, Box<dyn Error>> {
         }
         works.is_ok()
     });
+    if options.servers.is_empty() {
+        return Err("none of the servers is left for that".into());
+    }
     let is_well = (options.job)(&options, files);
     println!("\n{:.0} s in all", began.elapsed().as_secs_f64());
     Ok(is_well)
@@ -150,9 +153,12 @@ fn options() -> Result<Options, String> {
 
 fn unknown(name: &str) -> String {
     let modes = MODES.map(|mode| mode.name).join(" ");
-    let servers: Vec<&str> = SERVERS.iter().map(|server| server.name).collect();
+    let jobs = JOBS.map(|job| job.0).join(" ");
+    let mut servers: Vec<&str> = SERVERS.iter().map(|server| server.name).collect();
+    servers.sort_unstable();
+    servers.dedup();
     format!(
-        "no {name} here\nmodes: {modes}\nservers: {}",
+        "no {name} here\nmodes: {modes}\nor one of: {jobs}\nservers: {}",
         servers.join(" ")
     )
 }
