@@ -38,7 +38,7 @@ impl Executor {
         let place = self.tasks.admit(slot, next);
         let task = &place.value;
         task.state.set(state);
-        if task.type_name.get().is_none() {
+        if task.fixed_name.get().is_none() {
             drop(self.extra(slot).name.take());
         }
         let waiting = self.take_waiting(slot, task);

@@ -32,7 +32,7 @@ pub use info::{TaskId, TaskInfo, TaskState};
 pub(crate) use join::panic_text;
 pub use join::{CancelOnDrop, JoinError, JoinHandle};
 pub(crate) use kept::{Outcome, TaskFuture};
-pub(crate) use tasks::{CheckedOut, Executor, Seat};
+pub(crate) use tasks::{CheckedOut, Executor, Name, Seat};
 pub(crate) use ticket::Ticket;
 pub(crate) use waker::{Entered, Registration, enter, register, waker};
 

@@ -60,7 +60,7 @@ pub(super) struct Task {
     /// Where it was spawned, while it lives.
     pub(super) place: Cell<Option<&'static Location<'static>>>,
     /// What tells its name, if that is its type's.
-    pub(super) type_name: Cell<Option<fn() -> &'static str>>,
+    pub(super) fixed_name: Cell<Option<fn() -> &'static str>>,
     pub(super) polls: Cell<u32>,
     /// What it waits for, and since which tick.
     pub(super) which: Cell<u32>,
@@ -129,6 +129,15 @@ impl Seat<'_> {
     }
 }
 
+/// What a task is called.
+pub(crate) enum Name {
+    /// As its type.
+    OfType,
+    /// As many others, which costs it no memory.
+    Fixed(fn() -> &'static str),
+    Given(Cow<'static, str>),
+}
+
 impl Executor {
     /// An executor for the runtime with this number, whose ready queue is
     /// shuffled by `seed` if there is one.
@@ -167,7 +176,7 @@ impl Executor {
     pub(crate) fn spawn<F>(
         self: Rc<Self>,
         future: F,
-        name: Option<Cow<'static, str>>,
+        name: Name,
         place: &'static Location<'static>,
     ) -> JoinHandle<F::Output>
     where
@@ -186,10 +195,13 @@ impl Executor {
         // Forgotten only so that no code is made for dropping it.
         mem::forget(before);
         task.place.set(Some(place));
-        task.type_name.set(Some(type_name::<F>));
-        if let Some(name) = name {
-            task.type_name.set(None);
-            self.extra(slot).name.set(Some(name));
+        match name {
+            Name::OfType => task.fixed_name.set(Some(type_name::<F>)),
+            Name::Fixed(name) => task.fixed_name.set(Some(name)),
+            Name::Given(name) => {
+                task.fixed_name.set(None);
+                self.extra(slot).name.set(Some(name));
+            }
         }
         task.polls.set(0);
         task.kind.set(WaitKind::Nothing);
@@ -221,8 +233,8 @@ impl Executor {
 
     /// The name of a task that lives.
     pub(super) fn name(&self, slot: u32) -> Cow<'static, str> {
-        match self.tasks.at(slot).value.type_name.get() {
-            Some(type_name) => Cow::Borrowed(type_name()),
+        match self.tasks.at(slot).value.fixed_name.get() {
+            Some(name) => Cow::Borrowed(name()),
             None => {
                 let given = &self.extra(slot).name;
                 let name = given.take();

@@ -17,7 +17,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::kept::{Outcome, TaskFuture};
-use super::tasks::{CheckedOut, Executor};
+use super::tasks::{CheckedOut, Executor, Name};
 use super::ticket::{GENERATION_MAX, SLOT_MAX, Ticket};
 use super::waker::{Registration, enter, register, waker};
 use super::{JoinError, JoinHandle};
@@ -47,7 +47,7 @@ impl World {
     }
 
     fn spawn<F: Future + 'static>(&self, future: F) -> JoinHandle<F::Output> {
-        Rc::clone(&self.executor).spawn(future, None, Location::caller())
+        Rc::clone(&self.executor).spawn(future, Name::OfType, Location::caller())
     }
 
     /// Polls what is queued now, once, as a turn does. Returns how many polls that were.

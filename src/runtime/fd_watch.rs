@@ -24,7 +24,7 @@ use std::task::{Context, Poll};
 use super::async_fd;
 use super::registered::Registered;
 use super::spawn::spawn_at;
-use crate::executor::JoinHandle;
+use crate::executor::{JoinHandle, Name};
 use crate::reactor::{FdSource, Interest, Ready};
 
 /// Has the loop call `callback` whenever `fd` is ready for `interest`, until
@@ -101,7 +101,7 @@ pub fn watch_fd(
         callback,
         place,
     };
-    let task = spawn_at(calls, Some("watch_fd".into()), place);
+    let task = spawn_at(calls, Name::Fixed(|| "watch_fd"), place);
     Ok(FdWatch { watched, task })
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::current::{current, try_current};
 use super::parts::Post;
 use super::spawn::spawn_at;
+use crate::executor::Name;
 use crate::queue::TaskQueue;
 
 /// Reaches a runtime from any thread.
@@ -127,7 +128,7 @@ impl Handle {
     {
         let place = Location::caller();
         self.send(Post::Call(
-            Box::new(move || spawn_at(make(), None, place).detach()),
+            Box::new(move || spawn_at(make(), Name::OfType, place).detach()),
             place,
         ))
     }

@@ -73,6 +73,7 @@ pub(crate) use registered::Registered;
 pub use runtime::Runtime;
 pub use shutdown::{DetachedJob, ShutdownReport};
 pub use sleep::{Elapsed, Sleep, sleep, sleep_until, timeout};
+pub(crate) use spawn::spawn_as;
 pub use spawn::{YieldNow, spawn, spawn_named, yield_now};
 pub use stats::{Stats, stats};
 pub use tasks::{TaskEvent, TaskEventKind, tasks};

@@ -20,7 +20,7 @@ use super::shutdown::ShutdownReport;
 use super::stats::Stats;
 use super::turn::Root;
 use super::watcher::Watcher;
-use crate::executor::JoinHandle;
+use crate::executor::{JoinHandle, Name};
 
 /// An event loop and all that it owns: tasks, timers, sockets, threads.
 ///
@@ -304,7 +304,7 @@ impl Runtime {
     where
         F: Future + 'static,
     {
-        self.parts.spawn(future, None)
+        self.parts.spawn(future, Name::OfType)
     }
 
     /// What other threads may hold of this runtime.

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use super::current::{current, current_executor};
 use super::parts::Parts;
 use super::tasks::TaskEventKind;
-use crate::executor::JoinHandle;
+use crate::executor::{JoinHandle, Name};
 use crate::watch::{WaitKind, waits_for};
 
 /// Spawns `future` as a task of the current runtime.
@@ -44,7 +44,7 @@ pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
 where
     F: Future + 'static,
 {
-    spawn_at(future, None, Location::caller())
+    spawn_at(future, Name::OfType, Location::caller())
 }
 
 /// Spawns `future` as a task that carries `name` in logs.
@@ -72,13 +72,22 @@ pub fn spawn_named<F>(name: impl Into<Cow<'static, str>>, future: F) -> JoinHand
 where
     F: Future + 'static,
 {
-    spawn_at(future, Some(name.into()), Location::caller())
+    spawn_at(future, Name::Given(name.into()), Location::caller())
+}
+
+/// Spawns one of many that are called the same.
+#[track_caller]
+pub(crate) fn spawn_as<F>(name: fn() -> &'static str, future: F) -> JoinHandle<F::Output>
+where
+    F: Future + 'static,
+{
+    spawn_at(future, Name::Fixed(name), Location::caller())
 }
 
 #[track_caller]
 pub(super) fn spawn_at<F>(
     future: F,
-    name: Option<Cow<'static, str>>,
+    name: Name,
     place: &'static Location<'static>,
 ) -> JoinHandle<F::Output>
 where
@@ -94,11 +103,7 @@ where
 
 impl Parts {
     #[track_caller]
-    pub(crate) fn spawn<F>(
-        &self,
-        future: F,
-        name: Option<Cow<'static, str>>,
-    ) -> JoinHandle<F::Output>
+    pub(crate) fn spawn<F>(&self, future: F, name: Name) -> JoinHandle<F::Output>
     where
         F: Future + 'static,
     {

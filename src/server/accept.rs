@@ -14,7 +14,7 @@ use super::server::Server;
 use super::state::{Place, ServerState};
 use super::transport::Transport;
 use super::turn_away::turn_away;
-use crate::runtime::{current, sleep, spawn_named};
+use crate::runtime::{current, sleep, spawn_as};
 
 /// How long accepting rests after an error that a listener has no answer to.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -66,7 +66,7 @@ impl<H: Handler> Server<H> {
         let place = Place::take(Rc::clone(&self.shared), peer, current().now());
         let open = Rc::clone(&place.open);
         let connection = Connection::new(stream, place);
-        let task = spawn_named("http connection", connection.run());
+        let task = spawn_as(|| "http connection", connection.run());
         let set = open.task.set(task);
         debug_assert!(set.is_ok(), "a connection has one task");
     }
@@ -81,7 +81,7 @@ impl<H: Handler> Server<H> {
         let config = &self.shared.config;
         let date = *self.shared.date(current().now());
         let telling = turn_away(stream, config.retry_after, &date, config.linger_timeout);
-        spawn_named("http refusal", async move {
+        spawn_as(|| "http refusal", async move {
             telling.await;
             drop(leaving);
         })

@@ -213,7 +213,7 @@ fn name(open: &Open, now: Instant) -> String {
         .peer
         .get()
         .map_or_else(|| "unknown peer".to_owned(), |peer| peer.to_string());
-    let link = open.link.borrow();
+    let link = open.link();
     let link = link.as_deref();
     let state = match link.and_then(|link| Some((link, link.since.get()?))) {
         Some((link, begun)) => format!("{} for {:.1?}", link.line.borrow(), since(begun)),

@@ -195,7 +195,7 @@ pub(super) struct Open {
     pub(super) requests: Cell<u64>,
     /// Of the exchange in progress, and none while it is idle. Counts the
     /// requests meanwhile.
-    pub(super) link: RefCell<Option<Rc<Link>>>,
+    pub(super) link: Cell<Option<Rc<Link>>>,
 }
 
 /// The `date` field, made once a second.
@@ -310,6 +310,13 @@ pub(super) struct Place<H> {
 }
 
 impl Open {
+    /// The link of the exchange in progress.
+    pub(super) fn link(&self) -> Option<Rc<Link>> {
+        let link = self.link.take();
+        self.link.set(link.clone());
+        link
+    }
+
     /// Whom to wake. One that was noted is noted again by the next poll.
     fn waker(&self) -> Option<Waker> {
         match self.task.get() {
@@ -342,7 +349,7 @@ impl<H> Place<H> {
             waker: Cell::default(),
             task: OnceCell::new(),
             requests: Cell::new(0),
-            link: RefCell::default(),
+            link: Cell::default(),
         });
         let key = shared.connections.borrow_mut().insert(Rc::clone(&open));
         let counts = &shared.counts;

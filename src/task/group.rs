@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 
 use slab::Slab;
 
-use crate::executor::{JoinError, JoinHandle};
+use crate::executor::{JoinError, JoinHandle, Name};
 use crate::runtime::{Parts, current, enter, wake_quietly};
 
 /// Tasks of which none outlives the group, and whose first failure cancels
@@ -257,7 +257,7 @@ impl<T: 'static, E: 'static> GroupSpawner<T, E> {
                 let result = future.await;
                 report.hand_in(number, result);
             },
-            None,
+            Name::OfType,
         );
         match group.children.borrow_mut().get_mut(key) {
             Some(place) => *place = Some(child),

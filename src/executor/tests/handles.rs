@@ -49,7 +49,7 @@ fn a_refused_future_may_wake_and_spawn_when_dropped() {
     let guard = OnDrop(move || {
         kept.wake_by_ref();
         first.abort();
-        drop(Rc::clone(&executor).spawn(async {}, None, Location::caller()));
+        drop(Rc::clone(&executor).spawn(async {}, Name::OfType, Location::caller()));
     });
     let handle = world.spawn(async move {
         let _guard = guard;
@@ -73,7 +73,7 @@ fn a_task_spawned_into_a_slot_still_queued_waits_for_a_later_turn() {
         if now.get() == 1 {
             let seen = Rc::clone(&seen);
             Rc::clone(&executor)
-                .spawn(async move { seen.set(1) }, None, Location::caller())
+                .spawn(async move { seen.set(1) }, Name::OfType, Location::caller())
                 .detach();
         }
         cx.waker().wake_by_ref();
@@ -104,7 +104,7 @@ fn a_shuffled_batch_holds_only_what_was_ready_before() {
             let spawner = async move {
                 let task = async move { polled.set(true) };
                 Rc::clone(&executor)
-                    .spawn(task, None, Location::caller())
+                    .spawn(task, Name::OfType, Location::caller())
                     .detach();
             };
             world.spawn(spawner).detach();
@@ -133,7 +133,11 @@ fn a_future_dropped_by_abort_may_do_anything() {
         }
         let done = Rc::clone(&done);
         Rc::clone(&executor)
-            .spawn(async move { done.set(true) }, None, Location::caller())
+            .spawn(
+                async move { done.set(true) },
+                Name::OfType,
+                Location::caller(),
+            )
             .detach();
     });
     let handle = world.spawn(async move {
@@ -254,7 +258,8 @@ fn a_name_lasts_as_long_as_its_task() {
     let world = World::new(None);
     let spawn = |name: Option<&'static str>| {
         let executor = Rc::clone(&world.executor);
-        executor.spawn(async {}, name.map(Into::into), Location::caller())
+        let name = name.map_or(Name::OfType, |name| Name::Given(name.into()));
+        executor.spawn(async {}, name, Location::caller())
     };
     for name in [Some("one"), None, Some("two"), Some("three"), None] {
         let handle = spawn(name);
