@@ -230,7 +230,12 @@ fn an_idle_connection_takes_less_than_a_kibibyte() {
     assert_eq!(ask(&mut good, "/open"), (BEFORE + COUNT + 1) as u64);
     let each = grown * 1024 / COUNT as u64;
     println!("{COUNT} idle keep-alive connections: RSS +{each} bytes each");
-    assert!(each < 1024, "{each} bytes each");
+    // On poll(2) mio keeps a list of its own beside ours.
+    let of_mio = match cfg!(mio_unsupported_force_poll_poll) {
+        true => 256,
+        false => 0,
+    };
+    assert!(each < 1024 + of_mio, "{each} bytes each");
 }
 
 #[test]
