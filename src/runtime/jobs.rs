@@ -94,7 +94,7 @@ impl Jobs {
             handed,
             end,
         });
-        JobKey(u64::from(generation) << 32 | index as u64)
+        key_of(generation, index)
     }
 
     fn get(&mut self, key: JobKey) -> Option<&mut Waiting> {
@@ -125,11 +125,13 @@ impl Jobs {
 
     /// Keys of all that is out.
     pub(super) fn keys(&self) -> Vec<JobKey> {
-        let key = |(index, waiting): (usize, &Waiting)| {
-            JobKey(u64::from(waiting.generation) << 32 | index as u64)
-        };
+        let key = |(index, waiting): (usize, &Waiting)| key_of(waiting.generation, index);
         self.waiting.iter().map(key).collect()
     }
+}
+
+fn key_of(generation: u32, index: usize) -> JobKey {
+    JobKey(u64::from(generation) << 32 | index as u64)
 }
 
 fn index_of(key: JobKey) -> usize {

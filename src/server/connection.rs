@@ -442,15 +442,9 @@ impl<T: Transport, H: Handler> Connection<T, H> {
         self.lingers = true;
         let date = *self.shared().date(self.now());
         let response = Response::plain(status, text);
-        let length = response.body().length();
+        let head = &response.parts().head;
         let out = self.output.buffer();
-        let sent = self
-            .protocol
-            .send_head(&response.parts().head, length, &date, out)
-            .and_then(|()| {
-                self.protocol
-                    .send_body(text.as_bytes(), self.output.buffer())
-            });
+        let sent = self.protocol.send_whole(head, text.as_bytes(), &date, out);
         if let Err(error) = sent {
             log::debug!("the client could not be told \"{text}\": {error}");
         }

@@ -103,6 +103,42 @@ fn the_whole_head_in_order() {
     );
 }
 
+/// Lengths of one digit more each, and both ways that lead through the encoder.
+#[test]
+fn a_response_sent_whole_is_the_one_sent_in_steps() {
+    let edges = [
+        0, 1, 9, 10, 99, 100, 999, 1000, 9_999, 65_535, 65_536, 100_000,
+    ];
+    for (method, version) in [("GET", "1.1"), ("GET", "1.0"), ("HEAD", "1.1")] {
+        for code in [200, 204, 205, 304, 404, 500] {
+            for len in edges {
+                let mut head = ResponseHead::new(Status::new(code).unwrap());
+                head.headers.append("x-tick", "1").unwrap();
+                let (body, date) = (vec![b'x'; len], http_date(0));
+                let (mut whole, mut steps) = (asked(method, version), asked(method, version));
+                let (mut at_once, mut in_steps) = (Vec::new(), Vec::new());
+                let sent = whole.send_whole(&head, &body, &date, &mut at_once);
+                assert_eq!(sent, Ok(()));
+                let length = Known(len as u64);
+                steps
+                    .send_head(&head, length, &date, &mut in_steps)
+                    .unwrap();
+                if steps.wants_body() {
+                    steps.send_body(&body, &mut in_steps).unwrap();
+                }
+                steps.send_end(&mut in_steps).unwrap();
+                assert!(at_once == in_steps, "{method} {version} {code} {len}");
+                let line = format!("\r\ncontent-length: {len}\r\n");
+                let text = String::from_utf8_lossy(&at_once);
+                let has_length = ![204, 205, 304].contains(&code);
+                assert_eq!(text.contains(&line), has_length || code == 205 && len == 0);
+                assert_eq!(whole.body_sent(), steps.body_sent());
+                assert_eq!(whole.finish_exchange(), steps.finish_exchange());
+            }
+        }
+    }
+}
+
 #[test]
 fn every_status_has_its_line() {
     for code in 200..=599 {
