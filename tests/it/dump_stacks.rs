@@ -235,6 +235,8 @@ fn patience_may_have_no_end() {
     let (mut rt, watcher) = watched();
     let dump = rt.block_on(async {
         let _waits = spawn_named("waits", inner(Rc::default()));
+        // A task that has not been polled yet has no stack to tell.
+        yield_now().await;
         let dump = spawn_blocking(move || watcher.dump_with_stacks(Duration::MAX)).await;
         dump.unwrap()
     });
