@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tourbillon::net::UnixStream;
 use tourbillon::sync::{Mutex, Notify, channel};
-use tourbillon::{Dump, TaskDump, Watcher, sleep, spawn_blocking, spawn_named, yield_now};
+use tourbillon::{Dump, Runtime, TaskDump, Watcher, sleep, spawn_blocking, spawn_named, yield_now};
 
 use crate::dump::{named, watched};
 use crate::support::DEADLINE;
@@ -314,7 +314,9 @@ fn ten_thousand_are_polled_once_each_and_others_have_their_turns() {
 
 #[test]
 fn all_who_ask_at_once_are_told() {
-    let (mut rt, watcher) = watched();
+    let builder = Runtime::builder().watch(true).blocking_workers_max(4);
+    let mut rt = builder.build().unwrap();
+    let watcher = rt.watcher().expect("it is watched");
     let start = Arc::new(Barrier::new(4));
     let dumps = rt.block_on(async {
         let _waits = spawn_named("waits", inner(Rc::default()));
