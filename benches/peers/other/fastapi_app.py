@@ -9,8 +9,7 @@ routes = FastAPI()
 
 
 def text(body):
-    # As a media type it would get a charset.
-    return Response(body, headers={"content-type": "text/plain"})
+    return Response(body, media_type="text/plain")
 
 
 @app.get("/")

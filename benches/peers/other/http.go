@@ -17,7 +17,7 @@ import (
 var big = bytes.Repeat([]byte("x"), 1<<20)
 
 func answer(w http.ResponseWriter, body []byte) {
-	w.Header().Set("Content-Type", "text/plain")
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.Write(body)
 }

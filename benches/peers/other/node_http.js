@@ -7,7 +7,7 @@ const hello = Buffer.from('Hello, world!');
 const big = Buffer.alloc(1 << 20, 'x');
 
 function answer(response, status, body) {
-  response.writeHead(status, { 'Content-Type': 'text/plain', 'Content-Length': body.length });
+  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': body.length });
   response.end(body);
 }
 

@@ -137,7 +137,7 @@ static void answer(struct connection *connection, const char *status, char *body
     if (out_filled > sizeof out - COPIED_MAX - 256)
         flush(connection, NULL, 0);
     out_filled += (size_t)sprintf(out + out_filled,
-                                  "HTTP/1.1 %s\r\nContent-Type: text/plain\r\n"
+                                  "HTTP/1.1 %s\r\nContent-Type: text/plain; charset=utf-8\r\n"
                                   "Content-Length: %zu\r\n%sDate: %s\r\n\r\n",
                                   status, length,
                                   connection->is_last ? "Connection: close\r\n" : "", date());

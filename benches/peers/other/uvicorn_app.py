@@ -26,6 +26,6 @@ async def app(scope, receive, send):
         body = BIG
     else:
         status, body = 404, b""
-    headers = [(b"content-type", b"text/plain"), (b"content-length", b"%d" % len(body))]
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

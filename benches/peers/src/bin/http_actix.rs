@@ -9,7 +9,7 @@ use actix_web::{App, HttpResponse, HttpServer};
 fn plain(app: &mut ServiceConfig) {
     let hello = async || {
         HttpResponse::Ok()
-            .content_type("text/plain")
+            .content_type("text/plain; charset=utf-8")
             .body(peers::HELLO)
     };
     // The default limit of a body is 256 KiB.

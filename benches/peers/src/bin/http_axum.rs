@@ -15,7 +15,7 @@ fn plain() -> Router {
     Router::new()
         .route(
             "/",
-            get(async || ([(CONTENT_TYPE, "text/plain")], peers::HELLO)),
+            get(async || ([(CONTENT_TYPE, "text/plain; charset=utf-8")], peers::HELLO)),
         )
         .route("/echo", post(async |body: Bytes| body))
         .route("/big", get(async || &peers::BIG[..]))

@@ -26,7 +26,7 @@ impl Parse {
         let out = &mut reply.bytes;
         out.extend_from_slice(b"HTTP/1.1 ");
         out.extend_from_slice(status.as_bytes());
-        out.extend_from_slice(b"\r\nContent-Type: text/plain\r\nContent-Length: ");
+        out.extend_from_slice(b"\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ");
         write!(out, "{len}").expect("a vector takes all");
         out.extend_from_slice(&self.date);
         if reply.closes {

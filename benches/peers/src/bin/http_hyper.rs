@@ -57,7 +57,7 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
         (&Method::GET, "/big") => Response::new(Full::new(Bytes::from_static(&peers::BIG))),
         _ => failure(StatusCode::NOT_FOUND),
     };
-    let text = HeaderValue::from_static("text/plain");
+    let text = HeaderValue::from_static("text/plain; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, text);
     Ok(response)
 }

@@ -57,14 +57,14 @@ async fn plain(request: Request) -> Result<Response, BodyError> {
         "/" => Response::text(peers::HELLO),
         "/echo" => {
             let body = request.into_body().collect(4 << 20).await?;
-            Response::typed("text/plain", body)
+            Response::typed("text/plain; charset=utf-8", body)
         }
         "/heavy" => {
             let computed = spawn_blocking(peers::compute).await;
             computed.expect("there is nothing in it to panic");
             Response::text(peers::HELLO)
         }
-        "/big" => Response::typed("text/plain", &peers::BIG[..]),
+        "/big" => Response::typed("text/plain; charset=utf-8", &peers::BIG[..]),
         _ => Status::NOT_FOUND.into_response(),
     })
 }

@@ -80,7 +80,10 @@ fn answer<'a>(input: &'a [u8], out: &mut Vec<u8>) -> io::Result<Option<Answer<'a
     };
     let connection = if is_last { "connection: close\r\n" } else { "" };
     let length = body.len();
-    write!(out, "HTTP/1.1 {status}\r\ncontent-type: text/plain\r\n")?;
+    write!(
+        out,
+        "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\n"
+    )?;
     write!(out, "content-length: {length}\r\n{connection}date: ")?;
     write_date(out);
     out.extend_from_slice(b"\r\n\r\n");
