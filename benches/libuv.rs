@@ -1,4 +1,6 @@
-//! What do timers, wakes, sockets, children and jobs cost, beside libuv?
+//! What do timers, wakes, one-way traffic, children and jobs cost, beside libuv?
+//!
+//! An echo beside libuv is in `benches/peers`.
 //!
 //! ```sh
 //! cargo bench --bench libuv                # three minutes
@@ -96,7 +98,7 @@ const fn work(
 const TIMERS: (usize, usize) = (1_000_000, 20_000);
 const TRIPS: (usize, usize) = (20_000, 200);
 
-const WORKS: [Work; 10] = [
+const WORKS: [Work; 9] = [
     work(
         ("million timers, scattered (CPU)", "timers"),
         TIMERS,
@@ -124,13 +126,6 @@ const WORKS: [Work; 10] = [
         1,
         1,
         ours::ping_pong,
-    ),
-    work(
-        ("tcp ping-pong", "tcp"),
-        (50_000, 500),
-        1,
-        1,
-        ours::tcp_ping_pong,
     ),
     work(
         ("pump, a write of 64 KiB", "pump"),
@@ -180,7 +175,6 @@ const SIDES: [(Side, Side); WORKS.len()] = [
     (by_ours::<6>, by_libuv::<6>),
     (by_ours::<7>, by_libuv::<7>),
     (by_ours::<8>, by_libuv::<8>),
-    (by_ours::<9>, by_libuv::<9>),
 ];
 
 /// Before the name of a row, the operations and the width: this process is to

@@ -106,40 +106,6 @@ async fn tcp_pair() -> io::Result<(TcpStream, TcpStream)> {
     Ok((client, server))
 }
 
-/// An operation: five bytes to an echo and back, both ends in this loop.
-pub(crate) fn tcp_ping_pong(ops: usize, _width: usize) -> Took {
-    Runtime::new()?.block_on(async {
-        let (mut client, mut server) = tcp_pair().await?;
-        let echo = spawn(async move {
-            let mut buf = vec![0; WRITE_SIZE];
-            loop {
-                match server.read(&mut buf).await? {
-                    0 => return io::Result::Ok(()),
-                    count => server.write_all(&buf[..count]).await?,
-                }
-            }
-        });
-        let asking = spawn(async move {
-            let mut buf = vec![0; WRITE_SIZE];
-            let began = Instant::now();
-            for _ in 0..ops {
-                client.write_all(b"PING\n").await?;
-                let mut count = 0;
-                while count < 5 {
-                    match client.read(&mut buf).await? {
-                        0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                        more => count += more,
-                    }
-                }
-            }
-            Ok(began.elapsed())
-        });
-        let took = asking.await.expect("the client does not panic");
-        echo.await.expect("the echo does not panic")?;
-        took
-    })
-}
-
 /// An operation: one write of 64 KiB, taken in at the other end.
 pub(crate) fn pump(ops: usize, _width: usize) -> Took {
     Runtime::new()?.block_on(async {

@@ -118,81 +118,23 @@ static uint64_t async(void) {
 
 static uv_tcp_t listener, server, client;
 static uv_connect_t connecting;
-static uv_write_t client_write, server_write;
-static uint64_t tcp_began;
+static uv_write_t writing;
+static uint64_t pump_began;
 static long received;
 
-static void (*on_connected)(void);
-static uv_read_cb on_served;
+static void on_written(uv_write_t *request, int status);
 
-static void on_connect(uv_connect_t *request, int status) {
-    (void)request;
-    check(status, "connect");
-    uv_tcp_nodelay(&client, 1);
-    tcp_began = wall();
-    on_connected();
-}
-
-static void on_accept(uv_stream_t *stream, int status) {
-    check(status, "listen");
-    uv_tcp_init(loop, &server);
-    check(uv_accept(stream, (uv_stream_t *)&server), "accept");
-    uv_tcp_nodelay(&server, 1);
-    uv_read_start((uv_stream_t *)&server, on_alloc, on_served);
-}
-
-static uint64_t over_tcp(void) {
-    struct sockaddr_in address;
-    int length = sizeof address;
-    uv_ip4_addr("127.0.0.1", 0, &address);
-    uv_tcp_init(loop, &listener);
-    uv_tcp_init(loop, &client);
-    check(uv_tcp_bind(&listener, (struct sockaddr *)&address, 0), "bind");
-    check(uv_listen((uv_stream_t *)&listener, 16, on_accept), "listen");
-    check(uv_tcp_getsockname(&listener, (struct sockaddr *)&address, &length), "name");
-    check(uv_tcp_connect(&connecting, &client, (struct sockaddr *)&address, on_connect), "connect");
-    uv_run(loop, UV_RUN_DEFAULT);
-    return wall() - tcp_began;
+static void pump_more(void) {
+    static char block[WRITE_SIZE];
+    uv_buf_t buf = uv_buf_init(block, sizeof block);
+    if (done++ < ops)
+        check(uv_write(&writing, (uv_stream_t *)&client, &buf, 1, on_written), "write");
 }
 
 static void on_written(uv_write_t *request, int status) {
     (void)request;
     check(status, "write");
-}
-
-static void on_asked(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf) {
-    check((int)count, "read");
-    uv_buf_t answer = uv_buf_init(buf->base, (unsigned)count);
-    check(uv_write(&server_write, stream, &answer, 1, on_written), "write");
-}
-
-static void ask(void) {
-    uv_buf_t ping = uv_buf_init("PING\n", 5);
-    check(uv_write(&client_write, (uv_stream_t *)&client, &ping, 1, on_written), "write");
-}
-
-static void on_answered(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf) {
-    (void)stream, (void)buf;
-    check((int)count, "read");
-    received += count;
-    if (received < 5)
-        return;
-    received = 0;
-    if (++done == ops)
-        uv_stop(loop);
-    else
-        ask();
-}
-
-static void begin_to_ask(void) {
-    uv_read_start((uv_stream_t *)&client, on_alloc, on_answered);
-    ask();
-}
-
-static uint64_t tcp(void) {
-    on_connected = begin_to_ask;
-    on_served = on_asked;
-    return over_tcp();
+    pump_more();
 }
 
 static void on_pumped(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf) {
@@ -203,25 +145,34 @@ static void on_pumped(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf) {
         uv_stop(loop);
 }
 
-static void on_pump_written(uv_write_t *request, int status);
-
-static void pump_more(void) {
-    static char block[WRITE_SIZE];
-    uv_buf_t buf = uv_buf_init(block, sizeof block);
-    if (done++ < ops)
-        check(uv_write(&client_write, (uv_stream_t *)&client, &buf, 1, on_pump_written), "write");
-}
-
-static void on_pump_written(uv_write_t *request, int status) {
+static void on_connect(uv_connect_t *request, int status) {
     (void)request;
-    check(status, "write");
+    check(status, "connect");
+    uv_tcp_nodelay(&client, 1);
+    pump_began = wall();
     pump_more();
 }
 
+static void on_accept(uv_stream_t *stream, int status) {
+    check(status, "listen");
+    uv_tcp_init(loop, &server);
+    check(uv_accept(stream, (uv_stream_t *)&server), "accept");
+    uv_tcp_nodelay(&server, 1);
+    uv_read_start((uv_stream_t *)&server, on_alloc, on_pumped);
+}
+
 static uint64_t pump(void) {
-    on_connected = pump_more;
-    on_served = on_pumped;
-    return over_tcp();
+    struct sockaddr_in address;
+    int length = sizeof address;
+    uv_ip4_addr("127.0.0.1", 0, &address);
+    uv_tcp_init(loop, &listener);
+    uv_tcp_init(loop, &client);
+    check(uv_tcp_bind(&listener, (struct sockaddr *)&address, 0), "bind");
+    check(uv_listen((uv_stream_t *)&listener, 16, on_accept), "listen");
+    check(uv_tcp_getsockname(&listener, (struct sockaddr *)&address, &length), "name");
+    check(uv_tcp_connect(&connecting, &client, (struct sockaddr *)&address, on_connect), "connect");
+    uv_run(loop, UV_RUN_DEFAULT);
+    return wall() - pump_began;
 }
 
 /* The same into a thread that does nothing but read, so that the other end takes no turns. */
@@ -240,13 +191,6 @@ static void read_all(void *unused) {
     close(socket);
 }
 
-static void on_thread_connected(uv_connect_t *request, int status) {
-    (void)request;
-    check(status, "connect");
-    uv_tcp_nodelay(&client, 1);
-    pump_more();
-}
-
 static uint64_t pump_thread(void) {
     struct sockaddr_in address;
     socklen_t length = sizeof address;
@@ -259,8 +203,7 @@ static uint64_t pump_thread(void) {
     check(uv_thread_create(&thread, read_all, NULL), "thread");
     uv_tcp_init(loop, &client);
     uint64_t began = wall();
-    check(uv_tcp_connect(&connecting, &client, (struct sockaddr *)&address, on_thread_connected),
-          "connect");
+    check(uv_tcp_connect(&connecting, &client, (struct sockaddr *)&address, on_connect), "connect");
     uv_run(loop, UV_RUN_DEFAULT);
     uv_thread_join(&thread);
     return wall() - began;
@@ -413,7 +356,6 @@ static const struct {
     {"timers-ascending", timers_ascending},
     {"async", async},
     {"async-one-core", async},
-    {"tcp", tcp},
     {"pump", pump},
     {"pump-thread", pump_thread},
     {"udp", udp},
