@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::response::Response;
 use super::transport::Transport;
-use crate::http::{BodyLength, Protocol, Status};
+use crate::http::{Protocol, Status};
 use crate::runtime::timeout;
 
 const TEXT: &str = "Service Unavailable";
@@ -37,13 +37,10 @@ pub(super) fn turn_away<T: Transport>(
     linger: Duration,
 ) -> impl Future<Output = ()> + use<T> {
     let mut bytes = Vec::new();
-    let mut protocol = Protocol::new();
-    let length = BodyLength::Known(TEXT.len() as u64);
     let refusal = refusal(retry_after);
     let head = &refusal.parts().head;
-    protocol
-        .send_head(head, length, date, &mut bytes)
-        .and_then(|()| protocol.send_body(TEXT.as_bytes(), &mut bytes))
+    Protocol::new()
+        .send_whole(head, TEXT.as_bytes(), date, &mut bytes)
         .expect("a fresh connection takes an answer");
     async move {
         // It may be gone already, or too slow: then it is not told.
