@@ -1,6 +1,7 @@
 //! How a server stops for those who watch it: readiness, the hook, the list of what was cut off.
 
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,12 +10,14 @@ use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use futures::future;
+use tourbillon::io::{AsyncRead, AsyncWrite};
 use tourbillon::server::{CloseReason, Config, Lifespan, Request, ServeError};
 use tourbillon::web::Router;
 use tourbillon::{Runtime, sleep, spawn, timeout, yield_now};
 
 use super::server_child::Child;
 use super::server_support::{Client, DEADLINE, Served, config, serve_on, serve_with, server_of};
+use crate::support::{collect_logs, logged_here};
 
 const FOR_EVER: Duration = Duration::from_secs(3600);
 const SOON: Duration = Duration::from_millis(30);
@@ -255,6 +258,44 @@ fn what_is_cut_off_is_named_by_what_it_asked_for() {
         "request 4, open for ".to_owned(),
     ] {
         assert!(said.contains(&line), "{line} is not in\n{said}");
+    }
+}
+
+/// Short answers leave their exchange before they are out, long ones do not.
+#[test]
+fn who_does_not_take_its_last_answer_is_named_by_what_it_asked_for() {
+    collect_logs();
+    let lens = [10_000, 100_000];
+    Runtime::new().unwrap().block_on(async {
+        let config = Config {
+            graceful_timeout: SOON,
+            ..config()
+        };
+        let answer = async |request: Request| "x".repeat(request.query().unwrap().parse().unwrap());
+        let server = server_of(answer, config);
+        let mut connections = Vec::new();
+        for len in lens {
+            let (mut client, end) = tourbillon::io::duplex(1000);
+            let request = format!("GET /?{len} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+            let sent = poll_fn(|cx| client.poll_write(cx, request.as_bytes())).await;
+            assert_eq!(sent.unwrap(), request.len());
+            let served = spawn(server.serve_connection(end, None));
+            let mut begin = [0; 1000];
+            let began = poll_fn(|cx| client.poll_read(cx, &mut begin));
+            let count = timeout(DEADLINE, began).await.unwrap().unwrap();
+            let begin = String::from_utf8_lossy(&begin[..count]);
+            assert!(begin.contains("\r\nconnection: close\r\n"), "{begin}");
+            connections.push((client, served));
+        }
+        server.shutdown().await.unwrap();
+        for (_client, served) in connections {
+            assert_eq!(served.await.unwrap(), CloseReason::CutOff);
+        }
+    });
+    let said = logged_here().join("\n");
+    for len in lens {
+        let named = format!("unknown peer: GET /?{len} for ");
+        assert!(said.contains(&named), "{named} is not in\n{said}");
     }
 }
 
