@@ -5,7 +5,6 @@
 //! lane overtakes the other.
 
 use std::collections::VecDeque;
-use std::panic::Location;
 
 use super::job::{JobKey, Lane, Work};
 
@@ -13,8 +12,6 @@ use super::job::{JobKey, Lane, Work};
 pub(super) struct QueuedJob {
     pub(super) key: JobKey,
     pub(super) lane: Lane,
-    pub(super) name: &'static str,
-    pub(super) place: &'static Location<'static>,
     pub(super) work: Work,
 }
 
@@ -158,15 +155,16 @@ impl Line {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::Location;
+
+    use super::super::job::job;
     use super::*;
 
     fn queued(key: u64, lane: Lane) -> QueuedJob {
         QueuedJob {
             key: JobKey(key),
             lane,
-            name: "test",
-            place: Location::caller(),
-            work: Box::new(|| ()),
+            work: job(Location::caller(), || ()),
         }
     }
 

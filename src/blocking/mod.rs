@@ -7,12 +7,11 @@
 //!   loop thread                     one mutex                     worker threads
 //!
 //!   job(closure) ── Work ─────▶ ┌──────────────────┐
-//!        │        submit        │ normal  ■ ■ ■ ■  │   oldest    ┌────────────────────┐
-//!        │                      │ slow    ■ ■      │ ──────────▶ │ run, catch a panic │
-//!        │        cancel        └──────────────────┘    first    │ store the outcome  │
-//!        │  ◀── Work given back                                  │ let go of the slot │
-//!     Outcome                                                    │ deliver(key)       │
-//!      .take() ◀───────────────── deliver(JobKey) ────────────── └────────────────────┘
+//!                 submit        │ normal  ■ ■ ■ ■  │   oldest    ┌────────────────────┐
+//!                               │ slow    ■ ■      │ ──────────▶ │ run, catch a panic │
+//!                 cancel        └──────────────────┘    first    │ keep the result    │
+//!           ◀── Work given back                                  │ deliver it         │
+//!   result_of(Work) ◀────────── deliver(JobKey, Work) ────────── └────────────────────┘
 //! ```
 //!
 //! What crosses to a worker is `Send`; the continuation (a waker, or a callback that may hold an
@@ -23,8 +22,8 @@
 //!
 //! - A job runs once, or its [`Work`] comes back unrun: by cancel, by refusal or by shutdown.
 //! - A panic is a value of the job. No worker dies of one.
-//! - When `deliver` is called no lock is held and the worker has let go of the job's slot: result
-//!   and captured values are dropped by whoever keeps the [`Outcome`].
+//! - When `deliver` is called no lock is held, and the worker gives the job away: its result is
+//!   dropped by whoever it is delivered to.
 //! - A thread is started only if no worker is free or about to be; idle ones leave, down to none.
 
 mod job;
@@ -35,6 +34,6 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use job::{JobKey, Lane, Outcome, Ran, RunningJob, Slot, Work, job};
+pub(crate) use job::{JobKey, Lane, Ran, RunningJob, Work, job, result_of};
 pub(crate) use lanes::JobPlace;
 pub(crate) use pool::{Pool, PoolLimits, PoolStats, Refused};

@@ -6,7 +6,6 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::panic::Location;
 use std::sync::{Arc, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -148,7 +147,10 @@ impl fmt::Debug for Shutdown {
 }
 
 /// Starts a thread of the given name; tests put one in that refuses.
-pub(super) type Spawn = dyn Fn(String, Work) -> io::Result<()> + Send + Sync;
+pub(super) type Spawn = dyn Fn(String, Life) -> io::Result<()> + Send + Sync;
+
+/// What a thread of the pool does.
+pub(super) type Life = Box<dyn FnOnce() + Send>;
 
 /// Threads that run jobs, started when needed and gone when not.
 ///
@@ -168,10 +170,10 @@ impl Pool {
     /// Threads are named `thread_name` and a number; Linux shows the first 15 bytes of that.
     /// `deliver` is called once for each job that ran, on the worker's thread, with no lock held,
     /// and says whether earlier news is unread where it goes to: then its worker yields at times.
-    /// It should only pass the key on, since its worker takes no other job meanwhile. It is still
+    /// It should only pass the job on, since its worker takes no other job meanwhile. It is still
     /// called for jobs that end after a shutdown.
     pub(crate) fn new(limits: PoolLimits, thread_name: String, deliver: Deliver) -> Self {
-        let spawn = |name, life| thread::Builder::new().name(name).spawn(life).map(drop);
+        let spawn = |name, life: Life| thread::Builder::new().name(name).spawn(life).map(drop);
         Self::with_spawn(limits, thread_name, true, deliver, Box::new(spawn))
     }
 
@@ -200,22 +202,14 @@ impl Pool {
 
     /// Hands a job to the workers; what it returns is for [`cancel`](Self::cancel).
     ///
-    /// `name` and `place` are for those who look: [`running`](Self::running), a shutdown's report,
-    /// the log. If the system refuses a further thread while at least one worker lives, the job
-    /// waits for that one.
+    /// If the system refuses a further thread while at least one worker lives, the job waits for
+    /// that one.
     ///
     /// # Errors
     ///
     /// [`Refused`] gives the work back: the pool is full or closed, or has no thread and cannot get
     /// one.
-    pub(crate) fn submit(
-        &self,
-        key: JobKey,
-        lane: Lane,
-        name: &'static str,
-        place: &'static Location<'static>,
-        work: Work,
-    ) -> Result<JobPlace, Refused> {
+    pub(crate) fn submit(&self, key: JobKey, lane: Lane, work: Work) -> Result<JobPlace, Refused> {
         let mut ledger = self.workshop.lock();
         if ledger.closed {
             return Err(Refused::Closed(work));
@@ -223,13 +217,7 @@ impl Pool {
         if self.is_full(&ledger) {
             return Err(Refused::Full(work));
         }
-        let queued = ledger.lanes.push(QueuedJob {
-            key,
-            lane,
-            name,
-            place,
-            work,
-        });
+        let queued = ledger.lanes.push(QueuedJob { key, lane, work });
         self.workshop.tell();
         if self.workshop.unattended(&ledger) == 0 {
             return Ok(queued);

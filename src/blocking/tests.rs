@@ -19,8 +19,7 @@ use std::sync::{Arc, Barrier, Mutex, OnceLock};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-use super::job::Work;
-use super::pool::PoolStats;
+use super::pool::{Life, PoolStats};
 use super::*;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -29,11 +28,19 @@ const PATIENCE: Duration = Duration::from_secs(30);
 fn pool(limits: PoolLimits) -> (Pool, Receiver<JobKey>) {
     let (sender, delivered) = channel();
     // After every second job a worker without another yields, else it spins.
-    let deliver = move |key: JobKey, _| sender.send(key).is_ok() && key.0.is_multiple_of(2);
+    let deliver = move |key: JobKey, _, _| sender.send(key).is_ok() && key.0.is_multiple_of(2);
     (
         Pool::new(limits, "test".to_owned(), Arc::new(deliver)),
         delivered,
     )
+}
+
+/// A pool of one worker, whose deliveries arrive whole.
+fn pool_of_one() -> (Pool, Receiver<(JobKey, Work)>) {
+    let (sender, delivered) = channel();
+    let deliver = move |key, _, work| sender.send((key, work)).is_err();
+    let pool = Pool::new(workers(1), "test".to_owned(), Arc::new(deliver));
+    (pool, delivered)
 }
 
 fn workers(workers_max: usize) -> PoolLimits {
@@ -41,15 +48,14 @@ fn workers(workers_max: usize) -> PoolLimits {
 }
 
 #[track_caller]
-fn submit(pool: &Pool, key: u64, lane: Lane, work: impl FnOnce() + Send + 'static) -> JobPlace {
-    pool.submit(
-        JobKey(key),
-        lane,
-        "test job",
-        Location::caller(),
-        Box::new(work),
-    )
-    .unwrap()
+fn submit<T: Send + 'static>(
+    pool: &Pool,
+    key: u64,
+    lane: Lane,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> JobPlace {
+    let work = job(Location::caller(), work);
+    pool.submit(JobKey(key), lane, work).unwrap()
 }
 
 /// Submits a job that runs until the sender is dropped; returns once a worker has it.

@@ -60,8 +60,8 @@ const YIELD_MAX: Duration = Duration::from_micros(20);
 /// the same core would keep that for a slice, and the trip took 4.7 ms.
 const SPIN_MAX: Duration = Duration::from_micros(3);
 
-/// Who is told of a job that has run; says whether earlier news is unread there.
-pub(super) type Deliver = Arc<dyn Fn(JobKey, Ran) -> bool + Send + Sync>;
+/// Who is given a job that has run; says whether earlier news is unread there.
+pub(super) type Deliver = Arc<dyn Fn(JobKey, Ran, Work) -> bool + Send + Sync>;
 
 /// What the mutex guards.
 pub(super) struct Ledger {
@@ -227,19 +227,9 @@ impl Workshop {
 
     /// Runs one job and delivers its key; says whether the loop is behind with its results.
     fn run(&self, job: QueuedJob, worker: u16, began: Instant, has_ended: &AtomicBool) -> bool {
-        let QueuedJob {
-            key,
-            name,
-            place,
-            work,
-            ..
-        } = job;
-        // The call consumes the work: on return its captured values and its share of the outcome
-        // slot are gone.
-        contain(work, || {
-            log::error!("blocking job `{name}` from {place} panicked outside of its outcome")
-        });
-
+        let QueuedJob { key, mut work, .. } = job;
+        work.run();
+        let (name, place) = (work.name(), work.place());
         let ran = Ran { worker, began };
         // The job has ended before the loop hears of the result, so nobody lists it any more. And a
         // loop that answers with the next job leaves it to this worker, where it would otherwise
@@ -249,7 +239,7 @@ impl Workshop {
         self.delivering.fetch_add(1, Ordering::Relaxed);
         let mut is_behind = false;
         contain(
-            || is_behind = (self.deliver)(key, ran),
+            || is_behind = (self.deliver)(key, ran, work),
             || log::error!("blocking job `{name}` from {place}: its delivery panicked"),
         );
         is_behind
@@ -354,8 +344,8 @@ impl Ledger {
         desk.has_ended.store(false, Ordering::Relaxed);
         desk.job = Some(RunningJob {
             key: job.key,
-            name: job.name,
-            place: job.place,
+            name: job.work.name(),
+            place: job.work.place(),
             since,
             worker,
         });

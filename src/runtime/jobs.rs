@@ -1,14 +1,10 @@
 //! The jobs that are out, and what the end of each sets off.
 //!
-//! A job that is awaited is two allocations: what the worker runs, and the
-//! slot of its result, which is kept here until the job has ended. A cell for
-//! the handle and a callback to fill it were three more. With those, 100,000
-//! jobs touched 11,000 pages; with these, 7,000 (November 2026, `perf stat` of
-//! `runtimes 100,000 --only=ours`).
+//! A job that is awaited is one allocation: what the worker runs, which comes
+//! back with the result and waits here for whoever awaits it.
 
-use std::mem;
 use std::panic::Location;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -18,8 +14,7 @@ use super::callbacks::{Callback, CallbackKind};
 use super::current::current;
 use super::offload::note_job_panic;
 use super::parts::{Parts, Post};
-use crate::blocking::{JobKey, Ran, Slot};
-use crate::executor::panic_text;
+use crate::blocking::{JobKey, Ran, Work};
 use crate::queue::TaskQueue;
 use crate::watch::Handed;
 
@@ -28,8 +23,9 @@ pub(crate) type RanFor = Option<Box<(Ran, Duration)>>;
 
 /// How a job left the pool.
 pub(super) enum JobEnd {
-    Ran(RanFor),
-    Cancelled,
+    Ran(Work, RanFor),
+    /// It was cancelled, or did not end in time.
+    Aborted,
     Refused(&'static str),
 }
 
@@ -48,31 +44,36 @@ pub(super) enum End {
     Handle(Awaited),
 }
 
+/// Where a job was handed in, when, and its completion.
+type Filed = (
+    &'static Location<'static>,
+    Handed,
+    Option<Box<dyn FnOnce(JobEnd)>>,
+);
+
 /// A job whose handle may be awaited.
-pub(super) struct Awaited {
-    /// Kept here too, so that a result nobody wants is dropped on this thread.
-    pub(super) slot: Arc<dyn Kept>,
-    pub(super) name: fn() -> &'static str,
-    pub(super) waiter: Option<Waker>,
-    /// It has ended, and a callback in line will say so.
-    pub(super) is_filed: bool,
+pub(super) enum Awaited {
+    Out {
+        waiter: Option<Waker>,
+        /// It has ended, and a callback in line will say so.
+        is_filed: bool,
+        /// Its handle is there.
+        is_wanted: bool,
+    },
+    /// It waits for its handle; none if it never ran.
+    Ended(Option<Work>),
 }
 
-/// The slot of a result, whatever its type.
-pub(super) trait Kept {
-    /// What it says if it is a panic.
-    fn panic_text(&self) -> Option<String>;
+impl Awaited {
+    pub(super) const OUT: Awaited = Awaited::Out {
+        waiter: None,
+        is_filed: false,
+        is_wanted: true,
+    };
 }
 
-impl<T> Kept for Slot<T> {
-    fn panic_text(&self) -> Option<String> {
-        let result = self.lock().unwrap_or_else(PoisonError::into_inner);
-        let payload = result.as_ref()?.as_ref().err()?;
-        Some(panic_text(&**payload).into())
-    }
-}
-
-/// The jobs that are out, by key: slab index and generation.
+/// The jobs that are out, and results that wait for their handles, by key: slab
+/// index and generation.
 #[derive(Default)]
 pub(super) struct Jobs {
     waiting: Slab<Waiting>,
@@ -102,31 +103,101 @@ impl Jobs {
         (waiting.generation == key.number()).then_some(waiting)
     }
 
-    fn remove(&mut self, key: JobKey) -> Option<Waiting> {
-        self.get(key)?;
-        Some(self.waiting.remove(index_of(key)))
-    }
-
-    /// Who waits for a job that is out.
-    fn waiter(&mut self, key: JobKey) -> Option<&mut Option<Waker>> {
+    fn awaited(&mut self, key: JobKey) -> Option<&mut Awaited> {
         match &mut self.get(key)?.end {
-            End::Handle(awaited) => Some(&mut awaited.waiter),
+            End::Handle(awaited) => Some(awaited),
             End::Completion(_) => None,
         }
     }
 
-    pub(super) fn is_out(&mut self, key: JobKey) -> bool {
-        self.get(key).is_some()
+    /// Where a job that ends was handed in, and what is to be called then; none if that is settled.
+    fn file(&mut self, key: JobKey) -> Option<Filed> {
+        let waiting = self.get(key)?;
+        let (place, handed) = (waiting.place, waiting.handed);
+        match &mut waiting.end {
+            End::Handle(Awaited::Out { is_filed, .. }) if !*is_filed => {
+                *is_filed = true;
+                return Some((place, handed, None));
+            }
+            End::Handle(_) => return None,
+            End::Completion(_) => {}
+        }
+        match self.waiting.remove(index_of(key)).end {
+            End::Completion(end) => Some((place, handed, Some(end))),
+            End::Handle(_) => None,
+        }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+    /// Keeps what a job left for its handle. Gives back who waits for it, and
+    /// what nobody wants.
+    fn settle(&mut self, key: JobKey, work: Option<Work>) -> (Option<Waker>, Option<Work>) {
+        let Some(awaited) = self.awaited(key) else {
+            return (None, work);
+        };
+        let Awaited::Out {
+            waiter, is_wanted, ..
+        } = awaited
+        else {
+            return (None, work);
+        };
+        let (waiter, is_wanted) = (waiter.take(), *is_wanted);
+        if is_wanted {
+            *awaited = Awaited::Ended(work);
+            return (waiter, None);
+        }
+        self.waiting.remove(index_of(key));
+        (waiter, work)
+    }
+
+    /// Takes what a job left, or else finds who waits for it.
+    fn take_ended(&mut self, key: JobKey) -> Result<Option<Work>, &mut Option<Waker>> {
+        if !self.is_out(key) {
+            return Ok(self.remove_ended(key));
+        }
+        match self.awaited(key) {
+            Some(Awaited::Out { waiter, .. }) => Err(waiter),
+            _ => Ok(None),
+        }
+    }
+
+    fn remove_ended(&mut self, key: JobKey) -> Option<Work> {
+        self.awaited(key)?;
+        match self.waiting.remove(index_of(key)).end {
+            End::Handle(Awaited::Ended(work)) => work,
+            _ => None,
+        }
+    }
+
+    /// Its handle is gone: gives back what nobody will ask for.
+    pub(super) fn disown(&mut self, key: JobKey) -> Option<Work> {
+        if let Awaited::Out { is_wanted, .. } = self.awaited(key)? {
+            *is_wanted = false;
+            return None;
+        }
+        self.remove_ended(key)
+    }
+
+    pub(super) fn is_out(&self, key: JobKey) -> bool {
+        let waiting = self.waiting.get(index_of(key));
+        waiting.is_some_and(|waiting| waiting.generation == key.number() && waiting.is_out())
+    }
+
+    /// Whether no job is out.
+    pub(super) fn is_idle(&self) -> bool {
+        !self.waiting.iter().any(|(_, waiting)| waiting.is_out())
     }
 
     /// Keys of all that is out.
     pub(super) fn keys(&self) -> Vec<JobKey> {
-        let key = |(index, waiting): (usize, &Waiting)| key_of(waiting.generation, index);
-        self.waiting.iter().map(key).collect()
+        let out = self.waiting.iter().filter(|(_, waiting)| waiting.is_out());
+        out.map(|(index, waiting)| key_of(waiting.generation, index))
+            .collect()
+    }
+}
+
+impl Waiting {
+    fn is_out(&self) -> bool {
+        !matches!(self.end, End::Handle(Awaited::Ended(_)))
     }
 }
 
@@ -138,58 +209,75 @@ fn index_of(key: JobKey) -> usize {
     (key.0 & u64::from(u32::MAX)) as usize
 }
 
-/// Tells the loop of jobs that have run; where and when, only if somebody
+/// Jobs that ended after the door had closed, until the runtime has asked.
+pub(crate) struct LateJobs(Mutex<Option<Vec<(JobKey, Work)>>>);
+
+impl Default for LateJobs {
+    fn default() -> Self {
+        LateJobs(Mutex::new(Some(Vec::new())))
+    }
+}
+
+impl LateJobs {
+    /// Gives the job back when nobody will ask any more.
+    fn push(&self, key: JobKey, work: Work) -> Option<Work> {
+        let mut late = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(late) = &mut *late else {
+            return Some(work);
+        };
+        late.push((key, work));
+        None
+    }
+
+    pub(super) fn close(&self) -> Vec<(JobKey, Work)> {
+        let late = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        late.unwrap_or_default()
+    }
+}
+
+/// Gives the loop the jobs that have run; where and when, only if somebody
 /// watches.
 pub(super) fn deliver_to(
     door: Arc<TaskQueue<Post>>,
+    late: Arc<LateJobs>,
     is_watched: bool,
-) -> impl Fn(JobKey, Ran) -> bool {
-    move |key, ran| {
+) -> impl Fn(JobKey, Ran, Work) -> bool {
+    move |key, ran, work| {
         let ran = is_watched.then(|| Box::new((ran, ran.began.elapsed())));
         let is_behind = !door.seems_empty();
-        // A closed door means that the runtime ends, and asks by itself.
-        let _ = door.post(Post::JobEnded(key, ran));
+        // A closed door means that the runtime ends.
+        if let Err(Post::JobEnded(key, work, _)) = door.post(Post::JobEnded(key, work, ran)) {
+            drop(late.push(key, work));
+        }
         is_behind
     }
 }
 
 impl Parts {
-    /// A worker says that it has run this job.
-    pub(super) fn job_ended(&self, key: JobKey, ran: RanFor) {
-        self.file_end(key, JobEnd::Ran(ran));
-    }
-
     /// Queues what follows a job, to be called in the run phase. Whoever awaits one that ran is
     /// told at once, since that calls no more than a waker; unless somebody watches, who is shown a
     /// call.
     pub(super) fn file_end(&self, key: JobKey, how: JobEnd) {
-        let mut jobs = self.jobs.borrow_mut();
-        let Some(waiting) = jobs.get(key) else { return };
-        let (place, handed) = (waiting.place, waiting.handed);
-        let completion = match &mut waiting.end {
-            End::Completion(_) => jobs.remove(key),
-            End::Handle(awaited) => {
-                if mem::replace(&mut awaited.is_filed, true) {
-                    return;
-                }
-                None
-            }
+        let Some((place, handed, completion)) = self.jobs.borrow_mut().file(key) else {
+            return self.drop_quietly("the result of a job that nobody waits for", how);
         };
-        drop(jobs);
         let job = key.number();
         let completed = self.watch().map(|watch| match &how {
-            JobEnd::Ran(Some(ended)) => {
+            JobEnd::Ran(_, Some(ended)) => {
                 let (Ran { worker, began }, took) = **ended;
                 watch.job_ran(job, handed, worker, began, took)
             }
             _ => watch.job_cancelled(job, handed),
         });
-        let call: Box<dyn FnOnce()> = match completion.map(|waiting| waiting.end) {
-            Some(End::Completion(end)) => Box::new(move || end(how)),
-            _ if completed.is_none() && matches!(how, JobEnd::Ran(_)) => {
-                return self.end_awaited(key);
+        let call: Box<dyn FnOnce()> = match (completion, how) {
+            (Some(end), how) => Box::new(move || end(how)),
+            (None, JobEnd::Ran(work, _)) if completed.is_none() => {
+                return self.end_awaited(key, Some(work));
             }
-            _ => Box::new(move || current().end_awaited(key)),
+            (None, JobEnd::Ran(work, _)) => {
+                Box::new(move || current().end_awaited(key, Some(work)))
+            }
+            (None, _) => Box::new(move || current().end_awaited(key, None)),
         };
         self.push_callback(Callback {
             call,
@@ -199,39 +287,30 @@ impl Parts {
     }
 
     /// Tells whoever awaits a job. If nobody will, its result is dropped.
-    fn end_awaited(&self, key: JobKey) {
-        let waiting = self.jobs.borrow_mut().remove(key);
-        let Some(Waiting { place, end, .. }) = waiting else {
-            return;
-        };
-        let End::Handle(Awaited {
-            slot, name, waiter, ..
-        }) = end
-        else {
-            return;
-        };
-        if let Some(text) = slot.panic_text() {
-            note_job_panic(name(), place, &text);
+    fn end_awaited(&self, key: JobKey, work: Option<Work>) {
+        work.iter().for_each(note_job_panic);
+        let (waiter, unwanted) = self.jobs.borrow_mut().settle(key, work);
+        if let Some(work) = unwanted {
+            self.drop_quietly("the result of a job without a handle", work);
         }
-        self.drop_quietly("the result of a job without a handle", slot);
         if let Some(waker) = waiter {
             self.wake(waker);
         }
     }
 
     /// Waits for the end of a job: of one that has a handle.
-    pub(super) fn poll_end(&self, key: JobKey, cx: &Context<'_>) -> Poll<()> {
-        match self.jobs.borrow_mut().waiter(key) {
-            None => return Poll::Ready(()),
-            Some(Some(waker)) if waker.will_wake(cx.waker()) => return Poll::Pending,
-            Some(_) => {}
+    pub(super) fn poll_end(&self, key: JobKey, cx: &Context<'_>) -> Poll<Option<Work>> {
+        match self.jobs.borrow_mut().take_ended(key) {
+            Ok(work) => return Poll::Ready(work),
+            Err(Some(waker)) if waker.will_wake(cx.waker()) => return Poll::Pending,
+            Err(_) => {}
         }
         // A foreign waker may run code when cloned and when dropped: nothing
         // is borrowed then.
         let waker = cx.waker().clone();
-        let replaced = match self.jobs.borrow_mut().waiter(key) {
-            None => return Poll::Ready(()),
-            Some(waiter) => waiter.replace(waker),
+        let replaced = match self.jobs.borrow_mut().take_ended(key) {
+            Ok(work) => return Poll::Ready(work),
+            Err(waiter) => waiter.replace(waker),
         };
         drop(replaced);
         Poll::Pending

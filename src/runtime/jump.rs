@@ -17,7 +17,7 @@ impl Parts {
         let tick = self.wheel.borrow().next_deadline()?;
         let deadline = self.clock.instant_at(tick)?;
         let reach = park_max.and_then(|max| self.clock.now().checked_add(max));
-        let is_idle = self.jobs.borrow().is_empty();
+        let is_idle = self.jobs.borrow().is_idle();
         is_idle.then(|| reach.map_or(deadline, |reach| reach.min(deadline)))
     }
 

@@ -2,9 +2,8 @@
 //!
 //! Only the job crosses to a worker. What happens with its result, a
 //! callback or the waker of a task, stays here in a slab on the loop's
-//! thread, and so may hold an `Rc`. The worker sends back nothing but a key.
+//! thread, and so may hold an `Rc`. The worker sends the job back with its result.
 
-use std::any::{Any, type_name};
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
@@ -17,7 +16,7 @@ use super::current::{current, try_current};
 use super::jobs::{Awaited, End, JobEnd};
 use super::parts::{Parts, count};
 use super::turn::log_panic;
-use crate::blocking::{self, JobKey, JobPlace, Lane, Outcome, Refused, Work};
+use crate::blocking::{self, JobKey, JobPlace, Lane, Refused, Work, result_of};
 use crate::executor::JoinError;
 use crate::watch::{WaitKind, Writer, waits_for};
 
@@ -55,21 +54,18 @@ where
     C: FnOnce(Result<T, JoinError>) + 'static,
 {
     let parts = current();
-    let place = Location::caller();
-    let (work, outcome) = blocking::job(job);
+    let work = blocking::job(Location::caller(), job);
     let end = move |end| {
-        let result = outcome.take();
-        if let Some(Err(payload)) = &result {
-            note_job_panic(type_name::<J>(), place, &**payload);
-        }
-        let why = match end {
-            JobEnd::Refused(why) => Some(why),
-            JobEnd::Ran(_) | JobEnd::Cancelled => None,
+        let (work, why) = match end {
+            JobEnd::Ran(work, _) => (Some(work), None),
+            JobEnd::Refused(why) => (None, Some(why)),
+            JobEnd::Aborted => (None, None),
         };
-        completion(of_job(result, why));
+        work.iter().for_each(note_job_panic);
+        completion(of_job(work.and_then(result_of), why));
     };
     let end = End::Completion(Box::new(end));
-    let (key, queued) = parts.submit(work, end, Lane::Normal, type_name::<J>(), place);
+    let (key, queued) = parts.submit(work, end, Lane::Normal);
     Job { parts, key, queued }
 }
 
@@ -112,15 +108,9 @@ where
 
 impl Parts {
     /// Hands a job to the pool and files what follows it. It has no place there if it was refused.
-    fn submit(
-        &self,
-        work: Work,
-        end: End,
-        lane: Lane,
-        name: &'static str,
-        place: &'static Location<'static>,
-    ) -> (JobKey, Result<JobPlace, &'static str>) {
+    fn submit(&self, work: Work, end: End, lane: Lane) -> (JobKey, Result<JobPlace, &'static str>) {
         count(&self.counts.jobs);
+        let (name, place) = (work.name(), work.place());
         let handed = self.watch().map(Writer::hand_in).unwrap_or_default();
         let key = self.jobs.borrow_mut().insert(place, handed, end);
         if let Some(watch) = self.watch() {
@@ -129,7 +119,7 @@ impl Parts {
         let submitted = if self.closing.get() {
             Err(Refused::Closed(work))
         } else {
-            self.pool.submit(key, lane, name, place, work)
+            self.pool.submit(key, lane, work)
         };
         let refused = match submitted {
             Ok(queued) => return (key, Ok(queued)),
@@ -153,7 +143,7 @@ impl Parts {
         let Some(work) = self.pool.cancel(queued) else {
             return false;
         };
-        self.file_end(key, JobEnd::Cancelled);
+        self.file_end(key, JobEnd::Aborted);
         // What the job captured is dropped here, on the loop's thread.
         self.drop_quietly("what a cancelled job held", work);
         true
@@ -174,7 +164,9 @@ fn of_job<T>(
 }
 
 /// The result may never be looked at, so the log must say it.
-pub(super) fn note_job_panic(name: &str, place: &Location<'_>, payload: &(dyn Any + Send)) {
+pub(super) fn note_job_panic(work: &Work) {
+    let Some(payload) = work.panic() else { return };
+    let (name, place) = (work.name(), work.place());
     log_panic(
         &format_args!("job \"{name}\" (offloaded at {place})"),
         payload,
@@ -263,9 +255,10 @@ impl fmt::Debug for Job {
 /// ```
 pub struct JobHandle<T> {
     job: Job,
-    outcome: Outcome<T>,
     /// The result was given out.
     is_given: bool,
+    /// Kept from where `T` was known to be `'static`.
+    result_of: fn(Work) -> Option<thread::Result<T>>,
 }
 
 impl<T: Send + 'static> JobHandle<T> {
@@ -279,18 +272,12 @@ impl<T: Send + 'static> JobHandle<T> {
     where
         J: FnOnce() -> T + Send + 'static,
     {
-        let (work, outcome) = blocking::job(job);
-        let end = End::Handle(Awaited {
-            slot: outcome.slot(),
-            name: type_name::<J>,
-            waiter: None,
-            is_filed: false,
-        });
-        let (key, queued) = parts.submit(work, end, lane, type_name::<J>(), place);
+        let work = blocking::job(place, job);
+        let (key, queued) = parts.submit(work, End::Handle(Awaited::OUT), lane);
         JobHandle {
             job: Job { parts, key, queued },
-            outcome,
             is_given: false,
+            result_of,
         }
     }
 }
@@ -303,7 +290,7 @@ impl<T> JobHandle<T> {
 
     /// Whether the job has ended, with a result or without.
     pub fn is_finished(&self) -> bool {
-        !self.job.parts.jobs.borrow_mut().is_out(self.job.key)
+        !self.job.parts.jobs.borrow().is_out(self.job.key)
     }
 }
 
@@ -320,12 +307,21 @@ impl<T> Future for JobHandle<T> {
             !this.is_given,
             "a handle was polled after it gave its result"
         );
-        if parts.poll_end(*key, cx).is_pending() {
+        let Poll::Ready(work) = parts.poll_end(*key, cx) else {
             waits_for(WaitKind::Job, key.number());
             return Poll::Pending;
-        }
+        };
         this.is_given = true;
-        Poll::Ready(of_job(this.outcome.take(), queued.err()))
+        Poll::Ready(of_job(work.and_then(this.result_of), queued.err()))
+    }
+}
+
+impl<T> Drop for JobHandle<T> {
+    fn drop(&mut self) {
+        let Job { parts, key, .. } = &self.job;
+        // Its drop is the user's code, so nothing is borrowed then.
+        let unwanted = parts.jobs.borrow_mut().disown(*key);
+        drop(unwanted);
     }
 }
 

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use super::builder::{Builder, HostWaker};
 use super::callbacks::{Callback, Callbacks};
-use super::jobs::{Jobs, RanFor, deliver_to};
+use super::jobs::{Jobs, LateJobs, RanFor, deliver_to};
 use super::tasks::TaskHook;
 use super::watching::Watchers;
-use crate::blocking::{JobKey, Pool, PoolLimits};
+use crate::blocking::{JobKey, Pool, PoolLimits, Work};
 use crate::executor::{self, Executor, Registration, Ticket};
 use crate::queue::TaskQueue;
 use crate::reactor::Reactor;
@@ -23,7 +23,7 @@ use crate::time::{Clock, TimerKey, Wheel};
 pub(crate) enum Post {
     Wake(Ticket),
     Call(Box<dyn FnOnce() + Send>, &'static Location<'static>),
-    JobEnded(JobKey, RanFor),
+    JobEnded(JobKey, Work, RanFor),
     Stop,
 }
 
@@ -42,6 +42,7 @@ pub(crate) struct Parts {
     pub(super) executor: Rc<Executor>,
     pub(super) wheel: RefCell<Wheel<Due>>,
     pub(super) jobs: RefCell<Jobs>,
+    pub(super) late_jobs: Arc<LateJobs>,
 
     // Whom it waits for.
     pub(crate) reactor: Reactor,
@@ -133,7 +134,9 @@ impl Parts {
             queue_max: builder.blocking_queue_max,
             slow_max: builder.blocking_slow_max,
         };
-        let deliver = deliver_to(Arc::clone(&door), builder.watched().is_some());
+        let late_jobs = Arc::new(LateJobs::default());
+        let is_watched = builder.watched().is_some();
+        let deliver = deliver_to(Arc::clone(&door), Arc::clone(&late_jobs), is_watched);
         let pool = Pool::new(limits, builder.thread_name.clone(), Arc::new(deliver));
         let clock = builder.clock.clone();
         let now = clock.now();
@@ -148,6 +151,7 @@ impl Parts {
             executor: Rc::new(executor),
             wheel: RefCell::new(Wheel::new()),
             jobs: RefCell::default(),
+            late_jobs,
             reactor,
             pool,
             clock,

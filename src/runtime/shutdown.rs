@@ -136,7 +136,7 @@ impl Parts {
     fn end_posts(&self, posts: Vec<Post>) {
         for post in posts {
             match post {
-                Post::JobEnded(key, ran) => self.job_ended(key, ran),
+                Post::JobEnded(key, work, ran) => self.file_end(key, JobEnd::Ran(work, ran)),
                 post => self.drop_quietly("a callback from another thread", post),
             }
         }
@@ -167,7 +167,7 @@ impl Parts {
         let closed = self.pool.shutdown(wait);
         report.jobs_cancelled = closed.cancelled.len();
         for (key, work) in closed.cancelled {
-            self.file_end(key, JobEnd::Cancelled);
+            self.file_end(key, JobEnd::Aborted);
             self.drop_quietly("what a cancelled job held", work);
         }
         for job in &closed.still_running {
@@ -180,8 +180,13 @@ impl Parts {
             report.jobs_detached.push(job);
             // Its completion is among those below, and finds no result.
         }
-        // The rest ended after the door had closed, or runs on.
+        for (key, work) in self.late_jobs.close() {
+            self.file_end(key, JobEnd::Ran(work, None));
+        }
+        // The rest runs on.
         let keys = self.jobs.borrow().keys();
-        keys.into_iter().for_each(|key| self.job_ended(key, None));
+        for key in keys {
+            self.file_end(key, JobEnd::Aborted);
+        }
     }
 }

@@ -16,6 +16,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::callbacks::{Callback, CallbackKind};
+use super::jobs::JobEnd;
 use super::parts::{Due, Parts, Post, count};
 use super::tasks::TaskEventKind;
 use crate::executor::{self, CheckedOut, JoinError, Outcome, Seat, TaskFuture, Ticket, panic_text};
@@ -115,7 +116,7 @@ impl Parts {
                         kind: CallbackKind::Plain,
                     });
                 }
-                Post::JobEnded(key, ran) => self.job_ended(key, ran),
+                Post::JobEnded(key, work, ran) => self.file_end(key, JobEnd::Ran(work, ran)),
                 Post::Stop => self.stopping.set(true),
             }
         }

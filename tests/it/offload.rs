@@ -268,17 +268,21 @@ fn an_unwanted_result_is_dropped_on_the_loops_thread() {
         let (astray, dropped) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let mut rt = Runtime::new().unwrap();
         let _entered = rt.enter();
-        for kind in 0..30 {
+        for kind in 0..40 {
             // Made here, so that home is this thread; carried there and back.
             let guard = HomeGuard::new(&astray, &dropped);
             let job = spawn_blocking(move || guard);
-            match kind % 3 {
+            match kind % 4 {
                 0 => drop(job),
                 1 => drop(job.cancel()),
+                2 => {
+                    turn_until(&mut rt, || job.is_finished());
+                    drop(job);
+                }
                 _ => rt.spawn(async move { drop(job.await) }).detach(),
             }
         }
-        turn_until(&mut rt, || dropped.load(Ordering::SeqCst) == 30);
+        turn_until(&mut rt, || dropped.load(Ordering::SeqCst) == 40);
         assert_eq!(astray.load(Ordering::SeqCst), 0);
     });
 }

@@ -1,10 +1,12 @@
 //! How a runtime ends: in order, in bounded time, with everyone told.
 
 use std::cell::{Cell, RefCell};
-use std::future::pending;
+use std::future::{Future, pending};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -145,24 +147,41 @@ fn dropping_a_runtime_waits_for_nothing() {
 fn a_job_that_ends_in_time_gives_its_result() {
     within(|| {
         let rt = Runtime::builder()
+            .blocking_workers_max(2)
             .shutdown_timeout(DEADLINE)
             .build()
             .unwrap();
         let seen = Rc::new(Cell::new(0));
         let (begun, began) = mpsc::channel();
-        {
+        // The jobs end when the task is dropped: after the runtime has begun to end.
+        let job = |result: u32| {
+            let (release, gate) = mpsc::channel::<()>();
+            let begun = begun.clone();
+            rt.spawn(async move {
+                pending::<()>().await;
+                drop(release);
+            })
+            .detach();
+            move || {
+                begun.send(()).unwrap();
+                let _ = gate.recv_timeout(DEADLINE);
+                result
+            }
+        };
+        let mut awaited = {
             let _entered = rt.enter();
             let got = Rc::clone(&seen);
-            let job = move || {
-                begun.send(()).unwrap();
-                7
-            };
-            offload(job, move |result| got.set(result.unwrap()));
+            offload(job(7), move |result| got.set(result.unwrap()));
+            spawn_blocking(job(8))
+        };
+        for _ in 0..2 {
+            began.recv_timeout(DEADLINE).unwrap();
         }
-        began.recv_timeout(DEADLINE).unwrap();
         let report = rt.shutdown();
         assert!(report.jobs_detached.is_empty());
         assert_eq!(seen.get(), 7);
+        let polled = Pin::new(&mut awaited).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(polled, Poll::Ready(Ok(8))));
     });
 }
 

@@ -1,4 +1,4 @@
-//! The pool's hand-over: a job that was taken runs, and its key is delivered after its outcome.
+//! The pool's hand-over: a job that was taken runs, and is delivered with its result.
 
 use std::panic::Location;
 use std::sync::Arc;
@@ -8,32 +8,34 @@ use loom::model;
 use loom::sync::{Condvar, Mutex};
 use loom::thread;
 
-use crate::blocking::{JobKey, JobPlace, Lane, Pool, PoolLimits, job};
+use crate::blocking::{JobKey, JobPlace, Lane, Pool, PoolLimits, Work, job, result_of};
 
-/// The keys that were delivered, and who waits for them.
+/// The jobs that were delivered, and who waits for them.
 struct Delivered {
-    keys: Mutex<Vec<u64>>,
+    jobs: Mutex<Vec<(u64, Work)>>,
     condvar: Condvar,
 }
 
 impl Delivered {
-    fn wait_for(&self, count: usize) -> Vec<u64> {
-        let mut keys = self.keys.lock().unwrap();
-        while keys.len() < count {
-            keys = self.condvar.wait(keys).unwrap();
+    /// Keys and results.
+    fn wait_for(&self, count: usize) -> Vec<(u64, u64)> {
+        let mut jobs = self.jobs.lock().unwrap();
+        while jobs.len() < count {
+            jobs = self.condvar.wait(jobs).unwrap();
         }
-        keys.clone()
+        let result = |work| result_of::<u64>(work).unwrap().unwrap();
+        jobs.drain(..).map(|(key, work)| (key, result(work))).collect()
     }
 }
 
 fn pool(workers_max: usize) -> (Pool, Arc<Delivered>) {
     let delivered = Arc::new(Delivered {
-        keys: Mutex::new(Vec::new()),
+        jobs: Mutex::new(Vec::new()),
         condvar: Condvar::new(),
     });
     let told = Arc::clone(&delivered);
-    let deliver = move |JobKey(key), _| {
-        told.keys.lock().unwrap().push(key);
+    let deliver = move |JobKey(key), _, work| {
+        told.jobs.lock().unwrap().push((key, work));
         told.condvar.notify_one();
         false
     };
@@ -52,25 +54,23 @@ fn pool(workers_max: usize) -> (Pool, Arc<Delivered>) {
     (pool, delivered)
 }
 
-/// Submits a job; the closure takes its outcome.
-fn submit(pool: &Pool, key: u64) -> (JobPlace, impl Fn() -> Option<u64> + use<>) {
-    let (work, outcome) = job(move || key * 10);
-    let place = Location::caller();
-    let queued = pool.submit(JobKey(key), Lane::Normal, "job", place, work);
-    let queued = queued.expect("the pool is open and has room");
-    (queued, move || outcome.take().map(|result| result.unwrap()))
+/// Submits a job that returns ten times its key.
+fn submit(pool: &Pool, key: u64) -> JobPlace {
+    let work = job(Location::caller(), move || key * 10);
+    let queued = pool.submit(JobKey(key), Lane::Normal, work);
+    queued.expect("the pool is open and has room")
 }
 
 /// A job left behind would be a loop that waits for ever.
 #[test]
-fn every_job_is_run_and_its_outcome_is_there_when_its_key_is() {
+fn every_job_is_run_and_comes_with_its_result() {
     model(|| {
         let (pool, delivered) = pool(1);
-        let outcomes = [1, 2].map(|key| (key, submit(&pool, key)));
-        assert_eq!(delivered.wait_for(2), [1, 2], "one worker, in their order");
-        for (key, (_, outcome)) in outcomes {
-            assert_eq!(outcome(), Some(key * 10));
+        for key in [1, 2] {
+            submit(&pool, key);
         }
+        let ended = delivered.wait_for(2);
+        assert_eq!(ended, [(1, 10), (2, 20)], "one worker, in their order");
         pool.shutdown(Duration::from_secs(3600));
     });
 }
@@ -80,11 +80,10 @@ fn every_job_is_run_and_its_outcome_is_there_when_its_key_is() {
 fn a_job_for_a_worker_that_falls_asleep_is_not_left_behind() {
     model(|| {
         let (pool, delivered) = pool(1);
-        drop(submit(&pool, 1));
+        submit(&pool, 1);
         delivered.wait_for(1);
-        let (_, outcome) = submit(&pool, 2);
-        delivered.wait_for(2);
-        assert_eq!(outcome(), Some(20));
+        submit(&pool, 2);
+        assert_eq!(delivered.wait_for(1), [(2, 20)]);
         pool.shutdown(Duration::from_secs(3600));
     });
 }
@@ -94,13 +93,12 @@ fn a_job_for_a_worker_that_falls_asleep_is_not_left_behind() {
 fn a_job_is_cancelled_or_run() {
     model(|| {
         let (pool, delivered) = pool(1);
-        let (queued, outcome) = submit(&pool, 1);
-        if pool.cancel(queued).is_some() {
-            assert_eq!(outcome(), None);
-            assert!(delivered.keys.lock().unwrap().is_empty());
+        let queued = submit(&pool, 1);
+        if let Some(work) = pool.cancel(queued) {
+            assert!(result_of::<u64>(work).is_none());
+            assert!(delivered.jobs.lock().unwrap().is_empty());
         } else {
-            assert_eq!(delivered.wait_for(1), [1]);
-            assert_eq!(outcome(), Some(10));
+            assert_eq!(delivered.wait_for(1), [(1, 10)]);
         }
         pool.shutdown(Duration::from_secs(3600));
     });

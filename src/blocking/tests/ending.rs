@@ -8,10 +8,7 @@ fn a_cancelled_job_comes_back_unrun_with_what_it_captured() {
     let (release, running) = occupied(&pool, 1, Lane::Normal);
     let (sender, dropped) = channel();
     let witness = Witness(sender);
-    let (work, outcome) = job(move || drop(witness));
-    let waiting = pool
-        .submit(JobKey(2), Lane::Normal, "job", Location::caller(), work)
-        .unwrap();
+    let waiting = submit(&pool, 2, Lane::Normal, move || drop(witness));
 
     assert!(pool.cancel(running).is_none(), "a running job finishes");
     let work = pool.cancel(waiting).unwrap();
@@ -23,7 +20,6 @@ fn a_cancelled_job_comes_back_unrun_with_what_it_captured() {
     assert_eq!(delivered.recv_timeout(PATIENCE), Ok(JobKey(1)));
     until("the worker is idle", || pool.stats().idle == 1);
     assert!(delivered.try_recv().is_err());
-    assert!(outcome.take().is_none());
 }
 
 #[test]
@@ -36,13 +32,8 @@ fn shutdown_gives_back_what_waits_and_waits_for_what_runs() {
     let shutdown = thread::scope(|scope| {
         let shutdown = scope.spawn(|| pool.shutdown(PATIENCE));
         until("the pool is closed", || pool.stats().queued == 0);
-        let refused = pool.submit(
-            JobKey(4),
-            Lane::Normal,
-            "late",
-            Location::caller(),
-            Box::new(|| ()),
-        );
+        let late = job(Location::caller(), || ());
+        let refused = pool.submit(JobKey(4), Lane::Normal, late);
         assert!(matches!(refused, Err(Refused::Closed(_))));
         assert!(!shutdown.is_finished());
         drop(release);
@@ -95,7 +86,7 @@ fn a_job_that_outlasts_the_shutdown_is_named_and_still_delivered() {
     let release = occupy(&pool, 9, Lane::Slow);
     let shutdown = pool.shutdown(Duration::from_millis(1));
     assert_eq!(shutdown.still_running[0].key, JobKey(9));
-    assert_eq!(shutdown.still_running[0].name, "test job");
+    assert!(shutdown.still_running[0].name.contains("occupied"));
     drop(pool);
     drop(release);
     assert_eq!(delivered.recv_timeout(PATIENCE), Ok(JobKey(9)));

@@ -3,63 +3,64 @@
 use super::*;
 
 #[test]
-fn a_job_runs_on_another_thread_and_its_key_is_delivered() {
-    let (pool, delivered) = pool(workers(2));
+fn a_job_runs_on_another_thread_and_comes_back_with_its_result() {
+    let (pool, delivered) = pool_of_one();
     assert_eq!(pool.stats().workers, 0, "no thread before the first job");
-    let (work, outcome) = job(|| thread::current().name().map(str::to_owned));
-    assert!(outcome.take().is_none());
-    pool.submit(JobKey(7), Lane::Normal, "name", Location::caller(), work)
-        .unwrap();
-    assert_eq!(delivered.recv_timeout(PATIENCE), Ok(JobKey(7)));
-    assert_eq!(outcome.take().unwrap().unwrap().as_deref(), Some("test-1"));
-    assert!(outcome.take().is_none());
+    submit(&pool, 7, Lane::Normal, || {
+        thread::current().name().map(str::to_owned)
+    });
+    let (key, work) = delivered.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(key, JobKey(7));
+    let name: Option<String> = result_of(work).unwrap().unwrap();
+    assert_eq!(name.as_deref(), Some("test-1"));
+}
+
+#[test]
+fn a_job_that_did_not_run_has_no_result() {
+    assert!(result_of::<u32>(job(Location::caller(), || 7_u32)).is_none());
 }
 
 #[test]
 fn a_thread_name_with_a_nul_is_no_panic() {
-    let pool = Pool::new(workers(1), "a\0b".to_owned(), Arc::new(|_, _| false));
+    let pool = Pool::new(workers(1), "a\0b".to_owned(), Arc::new(|_, _, _| false));
     drop(occupy(&pool, 1, Lane::Normal));
 }
 
 #[test]
 fn a_panic_is_a_value_and_no_worker_dies_of_one() {
-    let (pool, delivered) = pool(workers(1));
-    let (work, outcome) = job(|| -> u32 { panic!("the job's own words") });
-    pool.submit(JobKey(1), Lane::Normal, "panic", Location::caller(), work)
-        .unwrap();
-    let (work, dropped) = job(|| {
+    let (pool, delivered) = pool_of_one();
+    submit(&pool, 1, Lane::Normal, || -> u32 {
+        panic!("the job's own words")
+    });
+    // A captured value's drop, before and after the end, and a payload whose drop panics.
+    submit(&pool, 2, Lane::Normal, || {
         let _bomb = Bomb;
     });
-    pool.submit(
-        JobKey(2),
-        Lane::Normal,
-        "bomb inside",
-        Location::caller(),
-        work,
-    )
-    .unwrap();
-    // Raw work without an outcome: a captured value's drop, a panic, and a payload whose drop
-    // panics.
     let bomb = Bomb;
     submit(&pool, 3, Lane::Normal, move || drop(bomb));
-    submit(&pool, 4, Lane::Normal, || {
-        panic!("nobody catches this but the worker")
+    submit::<()>(&pool, 4, Lane::Normal, || std::panic::panic_any(Bomb));
+    submit(&pool, 5, Lane::Normal, || ());
+    let mut ended = (1..=5).map(|key| {
+        let (delivered, work) = delivered.recv_timeout(PATIENCE).unwrap();
+        assert_eq!(delivered, JobKey(key));
+        work
     });
-    submit(&pool, 5, Lane::Normal, || std::panic::panic_any(Bomb));
-    submit(&pool, 6, Lane::Normal, || ());
-    for key in 1..=6 {
-        assert_eq!(delivered.recv_timeout(PATIENCE), Ok(JobKey(key)));
-    }
-    let payload = outcome.take().unwrap().unwrap_err();
+    let first = ended.next().unwrap();
+    assert!(first.panic().is_some());
+    let payload = result_of::<u32>(first).unwrap().unwrap_err();
     assert_eq!(payload.downcast_ref(), Some(&"the job's own words"));
-    assert!(dropped.take().unwrap().is_err());
+    for _ in 2..=4 {
+        let payload = result_of::<()>(ended.next().unwrap()).unwrap().unwrap_err();
+        std::mem::forget(payload);
+    }
+    assert!(ended.next().unwrap().panic().is_none());
     assert_eq!(pool.stats().started, 1, "one worker lived through it all");
 }
 
 #[test]
 fn a_panic_of_deliver_kills_no_worker() {
     let (sender, delivered) = channel();
-    let deliver = move |key: JobKey, _| {
+    let deliver = move |key: JobKey, _, _| {
         assert_ne!(key, JobKey(1), "on purpose");
         sender.send(key).is_err()
     };
@@ -71,30 +72,12 @@ fn a_panic_of_deliver_kills_no_worker() {
 }
 
 #[test]
-fn the_worker_has_let_go_of_the_slot_before_it_delivers() {
-    let (sender, owners) = channel();
-    let (work, outcome) = job(|| "result");
-    let slot = Arc::clone(&outcome.0);
-    let deliver = move |_, _| sender.send(Arc::strong_count(&slot)).is_err();
-    let pool = Pool::new(workers(1), "test".to_owned(), Arc::new(deliver));
-    pool.submit(JobKey(1), Lane::Normal, "job", Location::caller(), work)
-        .unwrap();
-    assert_eq!(
-        owners.recv_timeout(PATIENCE),
-        Ok(2),
-        "the outcome and this test"
-    );
-}
-
-#[test]
-fn an_unwanted_result_is_dropped_by_whoever_keeps_the_outcome() {
-    let (pool, delivered) = pool(workers(1));
+fn an_unwanted_result_is_dropped_by_whoever_it_is_delivered_to() {
+    let (pool, delivered) = pool_of_one();
     let (sender, dropped) = channel();
-    let (work, outcome) = job(move || Witness(sender));
-    pool.submit(JobKey(1), Lane::Normal, "job", Location::caller(), work)
-        .unwrap();
-    delivered.recv_timeout(PATIENCE).unwrap();
-    drop(outcome);
+    submit(&pool, 1, Lane::Normal, move || Witness(sender));
+    let ended = delivered.recv_timeout(PATIENCE).unwrap();
+    drop(ended);
     assert_eq!(dropped.recv(), Ok(thread::current().id()));
 }
 
@@ -109,7 +92,7 @@ fn running_jobs_are_listed_by_name_and_place() {
         running.iter().map(|job| job.key.0).collect::<Vec<_>>(),
         [1, 2]
     );
-    assert_eq!(running[0].name, "test job");
+    assert!(running[0].name.contains("occupied"));
     assert_eq!(
         (running[0].place.file(), running[0].place.line()),
         (file!(), line)

@@ -29,7 +29,7 @@ fn a_loop_that_answers_a_delivery_with_the_next_job_uses_one_thread() {
     let (sender, delivered) = channel();
     let deliver = {
         let pool = Arc::downgrade(&pool);
-        move |key: JobKey, _| {
+        move |key: JobKey, _, _| {
             if let Some(pool) = pool.upgrade().filter(|_| key.0 < 1000) {
                 submit(pool.get().unwrap(), key.0 + 1, Lane::Normal, || ());
             }
@@ -52,7 +52,7 @@ fn a_worker_takes_no_job_before_it_has_delivered_the_last() {
     let (sender, delivered) = channel();
     let (open, gate) = channel::<()>();
     let gate = Mutex::new(gate);
-    let deliver = move |key, _| {
+    let deliver = move |key, _, _| {
         sender.send(key).unwrap();
         if key == JobKey(1) {
             let _ = gate.lock().unwrap().recv();
@@ -79,9 +79,9 @@ fn a_worker_takes_no_job_before_it_has_delivered_the_last() {
 fn refusing_pool(workers_max: usize) -> (Pool, Receiver<JobKey>, Arc<AtomicBool>) {
     let refuse = Arc::new(AtomicBool::new(true));
     let (sender, delivered) = channel();
-    let deliver = move |key, _| sender.send(key).is_err();
+    let deliver = move |key, _, _| sender.send(key).is_err();
     let switch = Arc::clone(&refuse);
-    let spawn = move |_, life: Work| {
+    let spawn = move |_, life: Life| {
         if switch.load(Ordering::SeqCst) {
             return Err(io::Error::from(io::ErrorKind::WouldBlock));
         }
@@ -105,15 +105,13 @@ fn refusing_pool(workers_max: usize) -> (Pool, Receiver<JobKey>, Arc<AtomicBool>
 fn without_any_thread_a_refused_one_is_an_error_that_gives_the_work_back() {
     let (pool, delivered, refuse) = refusing_pool(2);
     let (sender, ran) = channel();
-    let work = Box::new(move || sender.send("ran").unwrap());
-    let refused = pool
-        .submit(JobKey(1), Lane::Normal, "job", Location::caller(), work)
-        .unwrap_err();
+    let work = job(Location::caller(), move || sender.send("ran").unwrap());
+    let refused = pool.submit(JobKey(1), Lane::Normal, work).unwrap_err();
     assert!(
         matches!(&refused, Refused::NoThread(error, _) if error.kind() == io::ErrorKind::WouldBlock)
     );
     assert_eq!(pool.stats(), PoolStats::default());
-    refused.into_work()();
+    refused.into_work().run();
     assert_eq!(ran.recv(), Ok("ran"));
     // A refusal is not for ever.
     refuse.store(false, Ordering::SeqCst);
@@ -286,13 +284,8 @@ fn a_full_queue_refuses_and_takes_jobs_again_when_there_is_room() {
         ..workers(2)
     });
     let submit_plain = |key| {
-        pool.submit(
-            JobKey(key),
-            Lane::Normal,
-            "job",
-            Location::caller(),
-            Box::new(|| ()),
-        )
+        let work = job(Location::caller(), || ());
+        pool.submit(JobKey(key), Lane::Normal, work)
     };
     let release = occupy(&pool, 1, Lane::Normal);
     let _held = occupy(&pool, 2, Lane::Normal);
@@ -318,13 +311,8 @@ fn no_queue_at_all_still_lets_every_worker_have_a_job() {
             all.wait();
         });
     }
-    let refused = pool.submit(
-        JobKey(4),
-        Lane::Normal,
-        "job",
-        Location::caller(),
-        Box::new(|| ()),
-    );
+    let work = job(Location::caller(), || ());
+    let refused = pool.submit(JobKey(4), Lane::Normal, work);
     assert!(matches!(refused, Err(Refused::Full(_))));
     all.wait();
     for _ in 1..=3 {
