@@ -26,7 +26,7 @@ use tourbillon::server::{Config, Handler, Overload, Request, Server};
 use tourbillon::sync::CancellationToken;
 use tourbillon::watch::Level;
 use tourbillon::web::Router;
-use tourbillon::{Builder, Runtime, Watchdog, sleep, spawn, timeout, yield_now};
+use tourbillon::{Builder, Runtime, Watchdog, sleep, spawn, spawn_blocking, timeout, yield_now};
 
 const ROUNDS: u64 = 10_000;
 
@@ -230,6 +230,22 @@ fn a_spawned_and_joined_task_allocates_once_and_its_result_once_more() {
         }
     }));
     assert_eq!(counted, 2 * ROUNDS);
+}
+
+#[test]
+fn an_awaited_job_allocates_once_and_the_loop_frees_it() {
+    let (counted, left) = Runtime::new().unwrap().block_on(async {
+        let mut held = 0;
+        let counted = count(async |rounds| {
+            held = HELD.get();
+            for round in 0..rounds {
+                assert_eq!(spawn_blocking(move || round).await.unwrap(), round);
+            }
+        })
+        .await;
+        (counted, HELD.get() - held)
+    });
+    assert_eq!((counted, left), (ROUNDS, 0));
 }
 
 #[test]
