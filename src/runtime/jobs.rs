@@ -149,14 +149,11 @@ impl Jobs {
         (waiter, work)
     }
 
-    /// Takes what a job left, or else finds who waits for it.
-    fn take_ended(&mut self, key: JobKey) -> Result<Option<Work>, &mut Option<Waker>> {
-        if !self.is_out(key) {
-            return Ok(self.remove_ended(key));
-        }
-        match self.awaited(key) {
-            Some(Awaited::Out { waiter, .. }) => Err(waiter),
-            _ => Ok(None),
+    /// Who waits for a job that is out.
+    fn waiter(&mut self, key: JobKey) -> Option<&mut Option<Waker>> {
+        match self.awaited(key)? {
+            Awaited::Out { waiter, .. } => Some(waiter),
+            Awaited::Ended(_) => None,
         }
     }
 
@@ -300,19 +297,25 @@ impl Parts {
 
     /// Waits for the end of a job: of one that has a handle.
     pub(super) fn poll_end(&self, key: JobKey, cx: &Context<'_>) -> Poll<Option<Work>> {
-        match self.jobs.borrow_mut().take_ended(key) {
-            Ok(work) => return Poll::Ready(work),
-            Err(Some(waker)) if waker.will_wake(cx.waker()) => return Poll::Pending,
-            Err(_) => {}
+        if let Some(Some(waker)) = self.jobs.borrow_mut().waiter(key)
+            && waker.will_wake(cx.waker())
+        {
+            return Poll::Pending;
         }
-        // A foreign waker may run code when cloned and when dropped: nothing
-        // is borrowed then.
-        let waker = cx.waker().clone();
-        let replaced = match self.jobs.borrow_mut().take_ended(key) {
-            Ok(work) => return Poll::Ready(work),
-            Err(waiter) => waiter.replace(waker),
-        };
-        drop(replaced);
-        Poll::Pending
+        if self.jobs.borrow().is_out(key) {
+            // A foreign waker may run code when cloned and when dropped, and
+            // panic then: nothing is borrowed or taken out meanwhile.
+            let waker = cx.waker().clone();
+            let replaced = match self.jobs.borrow_mut().waiter(key) {
+                Some(waiter) => waiter.replace(waker),
+                None => Some(waker),
+            };
+            drop(replaced);
+        }
+        let mut jobs = self.jobs.borrow_mut();
+        if jobs.is_out(key) {
+            return Poll::Pending;
+        }
+        Poll::Ready(jobs.remove_ended(key))
     }
 }

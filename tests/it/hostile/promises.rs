@@ -19,7 +19,7 @@ use crate::support::{
 use crate::sync::hostile::{ACT, Moment, WAKERS, WOKEN};
 
 /// CI runs eight times as many.
-const SEEDS: u64 = 100;
+const SEEDS: u64 = 200;
 
 /// How often more is done within each step of the host.
 const ACTS: u32 = 10;
