@@ -56,6 +56,22 @@ pub fn request(path: &str, body: Option<&[u8]>, closes: bool) -> Vec<u8> {
     bytes
 }
 
+/// The bytes of a GET with the eleven fields that a browser sends.
+pub fn browser_request(path: &str) -> Vec<u8> {
+    let fields = "Host: 127.0.0.1\r\n\
+         User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0\r\n\
+         Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n\
+         Accept-Language: en-US,en;q=0.5\r\n\
+         Accept-Encoding: gzip, deflate, br, zstd\r\n\
+         Connection: keep-alive\r\n\
+         Cookie: session=0123456789abcdef\r\n\
+         Upgrade-Insecure-Requests: 1\r\n\
+         Sec-Fetch-Dest: document\r\n\
+         Sec-Fetch-Mode: navigate\r\n\
+         Sec-Fetch-Site: none\r\n";
+    format!("GET {path} HTTP/1.1\r\n{fields}\r\n").into_bytes()
+}
+
 /// What became of a run.
 #[derive(Default)]
 pub struct Outcome {

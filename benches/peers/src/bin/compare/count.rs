@@ -15,9 +15,11 @@ use crate::modes::{MODES, Mode};
 use crate::servers::{Server, out};
 
 /// What the counting is done for, and how that is called.
-const KINDS: [(&str, &str); 3] = [
+const KINDS: [(&str, &str); 5] = [
     ("ka64", "one at a time"),
     ("pipe16", "16 in each write"),
+    ("browser", "one at a time, as a browser asks"),
+    ("browser16", "16 in each write, as a browser asks"),
     ("close", "a connection for each"),
 ];
 /// How many connections are held for their memory, and descriptors that are left for other things.

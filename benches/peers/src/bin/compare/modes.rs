@@ -2,7 +2,7 @@
 
 use std::net::SocketAddrV4;
 
-use peers::load::{Plan, request};
+use peers::load::{Plan, browser_request, request};
 
 /// A way to ask. What is not said is: keep-alive connections, one request at a time on each, and
 /// the next at once.
@@ -21,6 +21,7 @@ pub(crate) struct Mode {
 enum Ask {
     Hello,
     HelloAndClose,
+    HelloToBrowser,
     Post(usize),
     Big,
     Heavy,
@@ -46,7 +47,7 @@ const fn mode(name: &'static str, about: &'static str, connections: usize, ask: 
     }
 }
 
-pub(crate) const MODES: [Mode; 12] = [
+pub(crate) const MODES: [Mode; 14] = [
     mode("ka1", "GET /, 1 keep-alive connection", 1, Ask::Hello),
     mode("ka64", "GET /, 64 keep-alive connections", 64, Ask::Hello),
     mode(
@@ -62,6 +63,21 @@ pub(crate) const MODES: [Mode; 12] = [
             "GET /, 64 connections, 16 requests in each write",
             64,
             Ask::Hello,
+        )
+    },
+    mode(
+        "browser",
+        "GET / as a browser asks, 64 keep-alive connections",
+        64,
+        Ask::HelloToBrowser,
+    ),
+    Mode {
+        depth: 16,
+        ..mode(
+            "browser16",
+            "GET / as a browser asks, 64 connections, 16 requests in each write",
+            64,
+            Ask::HelloToBrowser,
         )
     },
     mode(
@@ -137,6 +153,7 @@ impl Mode {
         let hello = || peers::HELLO.as_bytes().to_vec();
         let (request, expected) = match self.ask {
             Ask::Hello | Ask::HelloAndClose => (request("/", None, closes), hello()),
+            Ask::HelloToBrowser => (browser_request("/"), hello()),
             Ask::Heavy => (request("/heavy", None, false), hello()),
             Ask::Post(len) => {
                 let body = bytes(len);
