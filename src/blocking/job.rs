@@ -2,11 +2,12 @@
 //!
 //! Both are in one box with one owner: the caller, the lanes, a worker, and then whoever it is
 //! delivered to. So nothing of a job is shared, locked or counted, and the thread that allocated it
-//! frees it. With a second box, for a result that two owners shared, a job took 1.45 times as long
-//! (November 2026, `taskset -c 0 runtimes 100,000 --only=ours`).
+//! frees it as a rule. With a second box, for a result that two owners shared, a job took 1.45
+//! times as long (November 2026, `taskset -c 0 runtimes 100,000 --only=ours`).
 
 use std::any::{Any, type_name};
 use std::fmt;
+use std::marker::PhantomData;
 use std::mem;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::thread;
@@ -85,13 +86,31 @@ pub(crate) struct RunningJob {
     pub worker: u16,
 }
 
+/// A closure that is larger than its result by more than this is boxed by itself. Then a result
+/// that waits for whoever wants it does not keep the room of what was captured, and a worker's
+/// stack has to hold the captures once only.
+const SPARE_BYTES_MAX: usize = 256;
+
 /// Makes a job of a closure, handed in at `place`.
-pub(crate) fn job<T: Send + 'static>(
-    place: &'static Location<'static>,
-    f: impl FnOnce() -> T + Send + 'static,
-) -> Work {
-    let state = State::Waits(f);
-    Box::new(TypedJob { place, state })
+pub(crate) fn job<T: Send + 'static, J>(place: &'static Location<'static>, f: J) -> Work
+where
+    J: FnOnce() -> T + Send + 'static,
+{
+    if size_of::<J>() > size_of::<T>() + SPARE_BYTES_MAX {
+        return typed::<J, T, Box<J>>(place, Box::new(f));
+    }
+    typed::<J, T, J>(place, f)
+}
+
+fn typed<N: 'static, T: Send + 'static, J>(place: &'static Location<'static>, f: J) -> Work
+where
+    J: FnOnce() -> T + Send + 'static,
+{
+    Box::new(TypedJob {
+        place,
+        state: State::Waits(f),
+        named: PhantomData::<fn(N)>,
+    })
 }
 
 /// Takes the result of a job that returns a `T`: `None` if it has not run, or its result was taken.
@@ -103,9 +122,11 @@ pub(crate) fn result_of<T: 'static>(mut work: Work) -> Option<thread::Result<T>>
     result
 }
 
-struct TypedJob<T, J> {
+/// `N` is the closure, and `J` too or a box of it.
+struct TypedJob<N, T, J> {
     place: &'static Location<'static>,
     state: State<T, J>,
+    named: PhantomData<fn(N)>,
 }
 
 enum State<T, J> {
@@ -114,8 +135,9 @@ enum State<T, J> {
     Empty,
 }
 
-impl<T, J> AnyJob for TypedJob<T, J>
+impl<N, T, J> AnyJob for TypedJob<N, T, J>
 where
+    N: 'static,
     T: Send + 'static,
     J: FnOnce() -> T + Send + 'static,
 {
@@ -128,7 +150,7 @@ where
     }
 
     fn name(&self) -> &'static str {
-        type_name::<J>()
+        type_name::<N>()
     }
 
     fn place(&self) -> &'static Location<'static> {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::job::{JobKey, Lane, RunningJob, Work};
 use super::lanes::{JobPlace, QueuedJob};
-use super::worker::{Deliver, Ledger, Workshop, discard};
+use super::worker::{Deliver, Ledger, Workshop, contain, discard};
 
 /// How large a pool may grow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,7 +126,8 @@ impl Error for Refused {
 pub(crate) struct Shutdown {
     /// Jobs that never ran, oldest first. Their captured values are dropped by whoever drops these.
     pub cancelled: Vec<(JobKey, Work)>,
-    /// Jobs that did not end in time. Their threads are detached: they finish, deliver, and leave.
+    /// Jobs that were not delivered in time, or only just. Their threads are detached: they finish,
+    /// deliver, and leave.
     pub still_running: Vec<RunningJob>,
 }
 
@@ -241,10 +242,14 @@ impl Pool {
             let told = std::mem::replace(&mut ledger.refused, true);
             drop(ledger);
             if !told {
-                log::warn!(
-                    "blocking pool: no thread beyond the {workers} it has, \
-                     jobs wait for those: {error}"
-                );
+                let warn = || {
+                    log::warn!(
+                        "blocking pool: no thread beyond the {workers} it has, \
+                         jobs wait for those: {error}"
+                    );
+                };
+                // The job is in the queue, whatever the logger does.
+                contain(warn, || ());
             }
             return Ok(queued);
         }
@@ -301,10 +306,11 @@ impl Pool {
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
+        let still_running = ledger.undelivered();
         drop(ledger);
         Shutdown {
             cancelled: waiting.into_iter().map(|job| (job.key, job.work)).collect(),
-            still_running: self.running(),
+            still_running,
         }
     }
 

@@ -225,7 +225,7 @@ impl Workshop {
         }
     }
 
-    /// Runs one job and delivers its key; says whether the loop is behind with its results.
+    /// Runs one job and delivers it; says whether the loop is behind with its results.
     fn run(&self, job: QueuedJob, worker: u16, began: Instant, has_ended: &AtomicBool) -> bool {
         let QueuedJob { key, mut work, .. } = job;
         work.run();
@@ -327,6 +327,17 @@ impl Ledger {
 
     fn desk(&mut self, number: u16) -> &mut Desk {
         &mut self.desks[usize::from(number) - 1]
+    }
+
+    /// The jobs that run, or have run and may not be delivered yet.
+    pub(super) fn undelivered(&self) -> Vec<RunningJob> {
+        let mut jobs: Vec<_> = self
+            .desks
+            .iter()
+            .filter_map(|desk| desk.job.clone())
+            .collect();
+        jobs.sort_by_key(|job| job.since);
+        jobs
     }
 
     fn running(&self) -> Vec<RunningJob> {

@@ -77,6 +77,8 @@ impl Awaited {
 #[derive(Default)]
 pub(super) struct Jobs {
     waiting: Slab<Waiting>,
+    /// How many of them are out.
+    out: usize,
     generation: u32,
 }
 
@@ -89,6 +91,7 @@ impl Jobs {
     ) -> JobKey {
         self.generation = self.generation.wrapping_add(1);
         let generation = self.generation;
+        self.out += 1;
         let index = self.waiting.insert(Waiting {
             generation,
             place,
@@ -122,6 +125,7 @@ impl Jobs {
             End::Handle(_) => return None,
             End::Completion(_) => {}
         }
+        self.out -= 1;
         match self.waiting.remove(index_of(key)).end {
             End::Completion(end) => Some((place, handed, Some(end))),
             End::Handle(_) => None,
@@ -143,8 +147,10 @@ impl Jobs {
         let (waiter, is_wanted) = (waiter.take(), *is_wanted);
         if is_wanted {
             *awaited = Awaited::Ended(work);
+            self.out -= 1;
             return (waiter, None);
         }
+        self.out -= 1;
         self.waiting.remove(index_of(key));
         (waiter, work)
     }
@@ -165,13 +171,18 @@ impl Jobs {
         }
     }
 
-    /// Its handle is gone: gives back what nobody will ask for.
-    pub(super) fn disown(&mut self, key: JobKey) -> Option<Work> {
-        if let Awaited::Out { is_wanted, .. } = self.awaited(key)? {
-            *is_wanted = false;
-            return None;
-        }
-        self.remove_ended(key)
+    /// Its handle is gone: gives back who waited, and what nobody will ask for.
+    pub(super) fn disown(&mut self, key: JobKey) -> (Option<Waker>, Option<Work>) {
+        let out = match self.awaited(key) {
+            Some(Awaited::Out {
+                waiter, is_wanted, ..
+            }) => {
+                *is_wanted = false;
+                waiter.take()
+            }
+            _ => return (None, self.remove_ended(key)),
+        };
+        (out, None)
     }
 
     pub(super) fn is_out(&self, key: JobKey) -> bool {
@@ -179,9 +190,22 @@ impl Jobs {
         waiting.is_some_and(|waiting| waiting.generation == key.number() && waiting.is_out())
     }
 
+    /// Whether the end of a job is known, and what follows it is settled or in line.
+    pub(super) fn has_ended(&self, key: JobKey) -> bool {
+        let waiting = self.waiting.get(index_of(key));
+        waiting.is_none_or(|waiting| {
+            let is_known = match &waiting.end {
+                End::Completion(_) => false,
+                End::Handle(Awaited::Out { is_filed, .. }) => *is_filed,
+                End::Handle(Awaited::Ended(_)) => true,
+            };
+            is_known || waiting.generation != key.number()
+        })
+    }
+
     /// Whether no job is out.
     pub(super) fn is_idle(&self) -> bool {
-        !self.waiting.iter().any(|(_, waiting)| waiting.is_out())
+        self.out == 0
     }
 
     /// Keys of all that is out.
@@ -206,8 +230,11 @@ fn index_of(key: JobKey) -> usize {
     (key.0 & u64::from(u32::MAX)) as usize
 }
 
-/// Jobs that ended after the door had closed, until the runtime has asked.
-pub(crate) struct LateJobs(Mutex<Option<Vec<(JobKey, Work)>>>);
+/// Jobs that ended after the door had closed, until the runtime has asked:
+/// what ends then is its worker's to drop.
+pub(crate) struct LateJobs(Mutex<Option<Vec<LateJob>>>);
+
+type LateJob = (JobKey, Work, RanFor);
 
 impl Default for LateJobs {
     fn default() -> Self {
@@ -217,16 +244,16 @@ impl Default for LateJobs {
 
 impl LateJobs {
     /// Gives the job back when nobody will ask any more.
-    fn push(&self, key: JobKey, work: Work) -> Option<Work> {
+    fn push(&self, job: LateJob) -> Option<LateJob> {
         let mut late = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(late) = &mut *late else {
-            return Some(work);
+            return Some(job);
         };
-        late.push((key, work));
+        late.push(job);
         None
     }
 
-    pub(super) fn close(&self) -> Vec<(JobKey, Work)> {
+    pub(super) fn close(&self) -> Vec<LateJob> {
         let late = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         late.unwrap_or_default()
     }
@@ -243,8 +270,8 @@ pub(super) fn deliver_to(
         let ran = is_watched.then(|| Box::new((ran, ran.began.elapsed())));
         let is_behind = !door.seems_empty();
         // A closed door means that the runtime ends.
-        if let Err(Post::JobEnded(key, work, _)) = door.post(Post::JobEnded(key, work, ran)) {
-            drop(late.push(key, work));
+        if let Err(Post::JobEnded(key, work, ran)) = door.post(Post::JobEnded(key, work, ran)) {
+            drop(late.push((key, work, ran)));
         }
         is_behind
     }

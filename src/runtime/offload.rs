@@ -15,7 +15,7 @@ use std::thread;
 use super::current::{current, try_current};
 use super::jobs::{Awaited, End, JobEnd};
 use super::parts::{Parts, count};
-use super::turn::log_panic;
+use super::turn::{drop_waker_quietly, log_panic};
 use crate::blocking::{self, JobKey, JobPlace, Lane, Refused, Work, result_of};
 use crate::executor::JoinError;
 use crate::watch::{WaitKind, Writer, waits_for};
@@ -319,9 +319,17 @@ impl<T> Future for JobHandle<T> {
 impl<T> Drop for JobHandle<T> {
     fn drop(&mut self) {
         let Job { parts, key, .. } = &self.job;
-        // Its drop is the user's code, so nothing is borrowed then.
-        let unwanted = parts.jobs.borrow_mut().disown(*key);
-        drop(unwanted);
+        if self.is_given {
+            return;
+        }
+        // Their drop is the user's code, so nothing is borrowed then.
+        let (waiter, unwanted) = parts.jobs.borrow_mut().disown(*key);
+        if let Some(waiter) = waiter {
+            drop_waker_quietly(waiter);
+        }
+        if let Some(work) = unwanted {
+            parts.drop_quietly("the result of a job without a handle", work);
+        }
     }
 }
 

@@ -170,23 +170,27 @@ impl Parts {
             self.file_end(key, JobEnd::Aborted);
             self.drop_quietly("what a cancelled job held", work);
         }
+        for (key, work, ran) in self.late_jobs.close() {
+            self.file_end(key, JobEnd::Ran(work, ran));
+        }
+        // From here on a result is its worker's to drop.
+        let now = Instant::now();
         for job in &closed.still_running {
-            let job = DetachedJob {
+            if self.jobs.borrow().has_ended(job.key) {
+                continue;
+            }
+            report.jobs_detached.push(DetachedJob {
                 name: job.name,
                 place: job.place,
-                ran_for: Instant::now().saturating_duration_since(job.since),
-            };
-            log::warn!("{job}: the runtime ends without it");
-            report.jobs_detached.push(job);
-            // Its completion is among those below, and finds no result.
+                ran_for: now.saturating_duration_since(job.since),
+            });
         }
-        for (key, work) in self.late_jobs.close() {
-            self.file_end(key, JobEnd::Ran(work, None));
-        }
-        // The rest runs on.
         let keys = self.jobs.borrow().keys();
         for key in keys {
             self.file_end(key, JobEnd::Aborted);
+        }
+        for job in &report.jobs_detached {
+            log::warn!("{job}: the runtime ends without it");
         }
     }
 }

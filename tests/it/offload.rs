@@ -358,3 +358,28 @@ fn workers_carry_the_name_they_were_given() {
         assert!(name.lock().unwrap().starts_with("jewel"));
     });
 }
+
+#[test]
+fn a_handle_that_is_dropped_lets_go_of_its_waker_and_does_not_panic() {
+    within(|| {
+        let mut rt = with_workers(1);
+        let _entered = rt.enter();
+        let woken = Arc::new(Woken);
+        let waker = Waker::from(Arc::clone(&woken));
+        let (release, mut job) = occupy();
+        let polled = Pin::new(&mut job).poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
+        drop((waker, job));
+        assert_eq!(Arc::strong_count(&woken), 1);
+        drop(release);
+        let job = spawn_blocking(|| OnDrop(|| panic!("meant, in a drop")));
+        turn_until(&mut rt, || job.is_finished());
+        assert!(caught(|| drop(job)).is_ok());
+    });
+}
+
+struct Woken;
+
+impl std::task::Wake for Woken {
+    fn wake(self: Arc<Self>) {}
+}

@@ -457,3 +457,31 @@ fn a_running_runtime_notices_the_end_of_another_on_its_thread() {
     rt.spawn(async move { drop(inner) }).detach();
     turn_until(&mut rt, || done.get());
 }
+
+/// The job ends at about the moment the runtime stops waiting for it.
+#[test]
+fn a_result_is_never_lost_unnamed() {
+    within(|| {
+        for round in 0..500 {
+            let rt = Runtime::builder().shutdown_timeout(Duration::ZERO);
+            let rt = rt.build().unwrap();
+            let (begun, began) = mpsc::channel();
+            let (end, wait) = mpsc::channel::<()>();
+            let entered = rt.enter();
+            let mut job = spawn_blocking(move || {
+                begun.send(()).unwrap();
+                let _ = wait.recv_timeout(DEADLINE);
+            });
+            drop(entered);
+            began.recv_timeout(DEADLINE).unwrap();
+            drop(end);
+            (0..round % 50 * 20).for_each(|_| std::hint::spin_loop());
+            let report = rt.shutdown();
+            let given = Pin::new(&mut job).poll(&mut Context::from_waker(Waker::noop()));
+            let Poll::Ready(given) = given else {
+                panic!("the runtime has ended, and the job has not");
+            };
+            assert_eq!(given.is_err(), !report.jobs_detached.is_empty());
+        }
+    });
+}

@@ -104,3 +104,14 @@ fn running_jobs_are_listed_by_name_and_place() {
     }
     assert!(pool.running().is_empty(), "a delivered job runs no more");
 }
+
+#[test]
+fn a_result_keeps_no_room_for_what_was_captured() {
+    let data = [1_u8; 10_000];
+    let mut work = job(Location::caller(), move || data[7]);
+    assert!(size_of_val(&*work) < 400, "{}", size_of_val(&*work));
+    assert!(work.name().contains("a_result_keeps_no_room"), "{work:?}");
+    assert!(!work.name().contains("Box"), "{work:?}");
+    work.run();
+    assert_eq!(result_of::<u8>(work).unwrap().unwrap(), 1);
+}
