@@ -21,7 +21,9 @@ use super::token::{BELL, HALF_MAX, Token};
 use crate::sys::Origin;
 
 /// How many events one visit to the kernel may bring: libuv's number. More
-/// stay for the next turn, so that one burst cannot hold up the timers.
+/// stay for the next turn, so that one burst cannot hold up the timers. From
+/// 16 to 1,024 it made no difference for 1,000 busy connections (November 2026,
+/// `compare ka1000`, nine rounds of each).
 const EVENTS_MAX: usize = 1024;
 
 /// How many records wait to be used again, at most.
