@@ -35,7 +35,8 @@ fn a_process_that_was_stopped_blames_nobody_and_notes_the_gap() {
             let mut rt = Runtime::builder().watchdog(watchdog).build().unwrap();
             let watcher = rt.watcher().unwrap();
             let me = std::process::id().to_string();
-            let script = "kill -STOP $0; sleep 1; kill -CONT $0";
+            // Not before the watchdog has lain down for the first time.
+            let script = "sleep 0.3; kill -STOP $0; sleep 1; kill -CONT $0";
             let mut stopper = Command::new("sh")
                 .args(["-c", script, &me])
                 .spawn()
