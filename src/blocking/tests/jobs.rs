@@ -115,3 +115,13 @@ fn a_result_keeps_no_room_for_what_was_captured() {
     work.run();
     assert_eq!(result_of::<u8>(work).unwrap().unwrap(), 1);
 }
+
+#[test]
+fn a_closure_is_boxed_by_itself_from_257_bytes_more_than_its_result() {
+    fn room<const N: usize>() -> usize {
+        let data = [1_u8; N];
+        size_of_val(&*job(Location::caller(), move || assert_eq!(data[0], 1)))
+    }
+    assert!(room::<256>() > 256);
+    assert!(room::<257>() < 256);
+}
