@@ -12,6 +12,7 @@
 
 mod streams;
 mod duplex;
+pub(crate) mod scratch;
 
 pub use duplex::{DuplexStream, duplex};
 pub use streams::{AsyncRead, AsyncWrite};

@@ -42,6 +42,9 @@ pub trait AsyncRead {
     /// no more will come, or that `buf` is empty. If nothing is there yet,
     /// the task is woken when there is.
     ///
+    /// What `buf` held before means nothing: it may be of another stream.
+    /// Telling more than was read would hand that on.
+    ///
     /// # Errors
     ///
     /// When the stream is broken. Never `WouldBlock`.

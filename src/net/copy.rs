@@ -1,21 +1,26 @@
 //! From one stream to another, until the first has ended.
 
+use crate::io::scratch::{self, SCRATCH_BYTES};
 use crate::io::{AsyncRead, AsyncWrite};
 use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll, ready};
 
-/// Bytes on their way, for each direction. HAProxy's number; tokio has 8 KiB.
-const BUFFER: usize = 16 * 1024;
+/// What the first read may bring, and each after one that `writer` made wait:
+/// HAProxy's buffer. A read that brings all it may lets the next bring twice
+/// as much.
+const ROOM_MIN: usize = 16 * 1024;
 
-/// Buffers that one poll moves before others get their turn. Sockets have a
-/// budget for that, but a stream in memory would never let go.
-const BUFFERS_MAX: u32 = 64;
+/// What one poll moves before others get their turn. Sockets have a budget
+/// for that, but a stream in memory would never let go.
+const MOVED_MAX: usize = 64 * ROOM_MIN;
 
 /// Copies from `reader` to `writer` until `reader` ends, flushes `writer`,
 /// and gives the number of bytes. Neither is closed.
 ///
-/// Holds 16 KiB, and reads no more before that is written: a slow writer slows
+/// Reads into memory that all of a thread share, 16 KiB at first and up to
+/// 256 KiB while `writer` takes it all at once. So it holds only what `writer`
+/// has not taken, and reads no more before that is written: a slow writer slows
 /// the reader down.
 ///
 /// # Errors
@@ -24,8 +29,8 @@ const BUFFERS_MAX: u32 = 64;
 ///
 /// # Cancellation
 ///
-/// Up to 16 KiB that were read and not yet written are lost, and so is the
-/// count.
+/// What was read and not yet written, up to 256 KiB, is lost, and so is the
+/// count. While `writer` takes all that comes, that is nothing.
 ///
 /// # Examples
 ///
@@ -74,7 +79,7 @@ where
 ///
 /// # Cancellation
 ///
-/// Up to 16 KiB in each direction are lost, and so are the counts.
+/// As [`copy`], in each direction.
 ///
 /// # Examples
 ///
@@ -154,11 +159,13 @@ impl Way {
     }
 }
 
-/// A buffer between a reader and a writer.
+/// From a reader to a writer.
 struct Pump {
-    buf: Box<[u8]>,
-    start: usize,
-    end: usize,
+    /// What was read and could not be written, and how much of it is by now.
+    kept: Box<[u8]>,
+    kept_start: usize,
+    /// What the next read may bring.
+    room: usize,
     written: u64,
     has_ended: bool,
     needs_flush: bool,
@@ -167,9 +174,9 @@ struct Pump {
 impl Pump {
     fn new() -> Self {
         Pump {
-            buf: vec![0; BUFFER].into_boxed_slice(),
-            start: 0,
-            end: 0,
+            kept: Box::default(),
+            kept_start: 0,
+            room: ROOM_MIN,
             written: 0,
             has_ended: false,
             needs_flush: false,
@@ -186,45 +193,90 @@ impl Pump {
         R: AsyncRead + ?Sized,
         W: AsyncWrite + ?Sized,
     {
-        for _ in 0..BUFFERS_MAX {
-            if !self.has_ended && self.poll_fill(cx, reader)?.is_pending() {
+        ready!(self.poll_kept(cx, writer))?;
+        let mut scratch = scratch::take();
+        let polled = self.poll_through(&mut scratch, cx, reader, writer);
+        scratch::give(scratch);
+        polled
+    }
+
+    /// Writes what could not be written before.
+    fn poll_kept<W>(&mut self, cx: &mut Context<'_>, writer: &mut W) -> Poll<io::Result<()>>
+    where
+        W: AsyncWrite + ?Sized,
+    {
+        while self.kept_start < self.kept.len() {
+            let rest = &self.kept[self.kept_start..];
+            self.kept_start += ready!(poll_some(rest, cx, writer))?;
+            self.needs_flush = true;
+        }
+        if self.kept_start > 0 {
+            self.written += self.kept_start as u64;
+            self.kept = Box::default();
+            self.kept_start = 0;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads and writes until one of both must wait. Nothing is kept when
+    /// this is called.
+    fn poll_through<R, W>(
+        &mut self,
+        scratch: &mut [u8],
+        cx: &mut Context<'_>,
+        reader: &mut R,
+        writer: &mut W,
+    ) -> Poll<io::Result<u64>>
+    where
+        R: AsyncRead + ?Sized,
+        W: AsyncWrite + ?Sized,
+    {
+        let mut moved = 0;
+        while !self.has_ended {
+            if moved >= MOVED_MAX {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            let Poll::Ready(read) = reader.poll_read(cx, &mut scratch[..self.room]) else {
                 // Nothing comes for a while: what came should go out.
                 if self.needs_flush {
                     ready!(writer.poll_flush(cx))?;
                     self.needs_flush = false;
                 }
                 return Poll::Pending;
-            }
-            while self.start < self.end {
-                match ready!(writer.poll_write(cx, &self.buf[self.start..self.end]))? {
-                    0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                    count => {
-                        self.start += count;
-                        self.written += count as u64;
-                        self.needs_flush = true;
-                    }
-                }
-            }
-            if self.has_ended {
-                ready!(writer.poll_flush(cx))?;
-                return Poll::Ready(Ok(self.written));
-            }
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
-
-    /// Reads, if all that was read before is written.
-    fn poll_fill<R: AsyncRead + ?Sized>(
-        &mut self,
-        cx: &mut Context<'_>,
-        reader: &mut R,
-    ) -> Poll<io::Result<()>> {
-        if self.start == self.end {
-            let count = ready!(reader.poll_read(cx, &mut self.buf))?;
-            (self.start, self.end) = (0, count);
+            };
+            let count = read?;
             self.has_ended = count == 0;
+            let mut rest = &scratch[..count];
+            while !rest.is_empty() {
+                let Poll::Ready(written) = poll_some(rest, cx, writer) else {
+                    self.kept = Box::from(rest);
+                    self.room = ROOM_MIN;
+                    return Poll::Pending;
+                };
+                let written = written?;
+                rest = &rest[written..];
+                self.written += written as u64;
+                self.needs_flush = true;
+            }
+            if count == self.room {
+                self.room = (self.room * 2).min(SCRATCH_BYTES);
+            }
+            // Of small pieces there may be as many as of full ones.
+            moved += count.max(ROOM_MIN);
         }
-        Poll::Ready(Ok(()))
+        ready!(writer.poll_flush(cx))?;
+        Poll::Ready(Ok(self.written))
+    }
+}
+
+/// Writes something of these bytes.
+fn poll_some<W>(bytes: &[u8], cx: &mut Context<'_>, writer: &mut W) -> Poll<io::Result<usize>>
+where
+    W: AsyncWrite + ?Sized,
+{
+    match ready!(writer.poll_write(cx, bytes))? {
+        0 => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+        count => Poll::Ready(Ok(count)),
     }
 }

@@ -3,8 +3,8 @@
 use std::io;
 use std::task::{Context, Poll, ready};
 
-use super::pool::{self, SCRATCH_BYTES};
 use super::transport::Transport;
+use crate::io::scratch::{self, SCRATCH_BYTES};
 
 /// What has been read from a transport and not consumed.
 ///
@@ -69,7 +69,7 @@ impl Input {
     fn make_room(&mut self) {
         let left = self.unread().len();
         if self.bytes.is_empty() {
-            self.bytes = pool::take_scratch();
+            self.bytes = scratch::take();
         } else if left < SCRATCH_BYTES && self.bytes.len() >= SCRATCH_BYTES {
             self.bytes.copy_within(self.start..self.end, 0);
         } else {
@@ -83,7 +83,7 @@ impl Input {
     #[cold]
     fn move_to_another(&mut self, left: usize) {
         let mut bytes = match left < SCRATCH_BYTES {
-            true => pool::take_scratch(),
+            true => scratch::take(),
             false => vec![0; left * 2].into_boxed_slice(),
         };
         bytes[..left].copy_from_slice(self.unread());
@@ -92,7 +92,7 @@ impl Input {
 
     fn replace(&mut self, bytes: Box<[u8]>) {
         // Kept if it is a scratch buffer.
-        pool::give_scratch(std::mem::replace(&mut self.bytes, bytes));
+        scratch::give(std::mem::replace(&mut self.bytes, bytes));
     }
 
     /// Gives the shared buffer back. To be called before the task waits.

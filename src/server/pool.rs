@@ -1,18 +1,15 @@
 //! Memory that connections share instead of each holding its own.
 //!
 //! An idle connection owns no buffer. When bytes come, it takes what it
-//! needs out of these pools, and it puts all of it back before it waits. So
-//! a thread needs as much as the few connections that are busy at once.
+//! needs out of these pools, and from `io/scratch.rs` what it reads into, and
+//! it puts all of it back before it waits. So a thread needs as much as the
+//! few connections that are busy at once.
 
 use std::cell::RefCell;
 use std::thread::LocalKey;
 
 use super::request::RequestParts;
 use super::response::ResponseParts;
-
-/// What one read may bring. A body of 100 KiB needs one read, and 256 KiB
-/// is where larger ones stopped paying (November 2026, loopback).
-pub(super) const SCRATCH_BYTES: usize = 256 * 1024;
 
 /// How many of each kind wait in a pool, at most.
 const KEPT_MAX: usize = 64;
@@ -25,7 +22,6 @@ const KEPT_BYTES_MAX: usize = 128 * 1024;
 type Kept<T> = RefCell<Vec<T>>;
 
 thread_local! {
-    static SCRATCHES: Kept<Box<[u8]>> = const { RefCell::new(Vec::new()) };
     static BUFFERS: Kept<Vec<u8>> = const { RefCell::new(Vec::new()) };
     static REQUESTS: Kept<Box<RequestParts>> = const { RefCell::new(Vec::new()) };
     static RESPONSES: Kept<Box<ResponseParts>> = const { RefCell::new(Vec::new()) };
@@ -48,17 +44,6 @@ fn give<T>(value: T, to: &'static LocalKey<Kept<T>>) {
         }
         Some(value)
     });
-}
-
-/// A buffer to read into, of [`SCRATCH_BYTES`].
-pub(super) fn take_scratch() -> Box<[u8]> {
-    take(&SCRATCHES).unwrap_or_else(|| vec![0; SCRATCH_BYTES].into_boxed_slice())
-}
-
-pub(super) fn give_scratch(scratch: Box<[u8]>) {
-    if scratch.len() == SCRATCH_BYTES {
-        give(scratch, &SCRATCHES);
-    }
 }
 
 /// An empty buffer to write into.

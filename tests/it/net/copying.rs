@@ -109,6 +109,94 @@ fn both_directions_are_copied_and_closed_once() {
     });
 }
 
+/// Reads as much as it may, and writes all unless it is told to make the task wait; notes how
+/// much each read might bring, and where to.
+#[derive(Default)]
+struct Eager {
+    left: usize,
+    reads: Vec<(usize, usize)>,
+    taken: usize,
+    stops_after: Option<usize>,
+}
+
+impl AsyncRead for Eager {
+    fn poll_read(&mut self, _: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.reads.push((buf.len(), buf.as_ptr().addr()));
+        let count = buf.len().min(self.left);
+        buf[..count].fill(7);
+        self.left -= count;
+        Poll::Ready(Ok(count))
+    }
+}
+
+impl AsyncWrite for Eager {
+    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        if self.stops_after.is_some_and(|limit| self.taken >= limit) {
+            self.stops_after = None;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        assert!(buf.iter().all(|byte| *byte == 7), "of another stream");
+        self.taken += buf.len();
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_close(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[test]
+fn reads_grow_while_all_is_taken_at_once_and_begin_again_when_not() {
+    const KIB: usize = 1024;
+    block_on(|| async {
+        for (stops_after, expected) in [
+            (None, [16, 32, 64, 128, 256, 256, 256, 256]),
+            (Some(100 * KIB), [16, 32, 64, 128, 16, 32, 64, 128]),
+        ] {
+            let left = 5 << 20;
+            let mut from = Eager {
+                left,
+                ..Eager::default()
+            };
+            let mut to = Eager {
+                stops_after,
+                ..Eager::default()
+            };
+            let count = copy(&mut from, &mut to).await.unwrap();
+            assert_eq!((count as usize, to.taken), (left, left));
+            let room: Vec<_> = from.reads.iter().map(|(len, _)| len / KIB).collect();
+            assert_eq!(room[..expected.len()], expected);
+        }
+        // Less than it might bring is no reason to make room for more.
+        let left = 10 * KIB;
+        let mut from = Eager {
+            left,
+            ..Eager::default()
+        };
+        copy(&mut from, &mut Vec::new()).await.unwrap();
+        assert!(from.reads.iter().all(|(len, _)| *len == 16 * KIB));
+    });
+}
+
+/// Idle copies hold no buffer: those of one thread read to the same place.
+#[test]
+fn copies_share_what_they_read_into() {
+    block_on(|| async {
+        let mut places = Vec::new();
+        for _ in 0..3 {
+            let mut from = Eager {
+                left: 1,
+                ..Eager::default()
+            };
+            copy(&mut from, &mut Vec::new()).await.unwrap();
+            places.extend(from.reads.iter().map(|(_, place)| *place));
+        }
+        assert_eq!(places.len(), 6);
+        assert!(places.iter().all(|place| *place == places[0]));
+    });
+}
+
 /// The writer takes nothing: the reader must not be read on.
 #[test]
 fn a_slow_writer_slows_the_reader_down() {

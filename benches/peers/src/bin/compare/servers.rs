@@ -96,6 +96,7 @@ pub(crate) const SERVERS: &[Server] = &[
     ),
     echo("epoll", "{out}/echo_epoll"),
     echo("ours", "{out}/echo_ours"),
+    echo("ours-copy", "{out}/echo_ours copy"),
     echo("tokio-64k", "{out}/echo_tokio"),
     echo("tokio-256k", "{out}/echo_tokio 256k"),
     echo("monoio", "{out}/echo_monoio"),
