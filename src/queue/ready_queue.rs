@@ -230,6 +230,14 @@ impl<T: Default> ReadyQueue<T> {
         })
     }
 
+    /// The place that comes next, and the one after that.
+    #[inline]
+    pub(crate) fn peek(&self) -> (Option<&Place<T>>, Option<&Place<T>>) {
+        let place = |slot: u32| self.places.get(slot);
+        let next = place(self.head.get());
+        (next, next.and_then(|next| place(next.next.get())))
+    }
+
     /// How many are in it.
     #[inline]
     pub(crate) fn len(&self) -> usize {

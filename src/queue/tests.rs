@@ -136,6 +136,28 @@ fn a_slot_is_in_the_ready_queue_at_most_once() {
 }
 
 #[test]
+fn a_peek_sees_the_next_two_and_takes_nothing_out() {
+    for seed in [None, Some(7)] {
+        let ready = queue_of(5, seed);
+        let peeked = || {
+            let (next, later) = ready.peek();
+            [next, later].map(|place| place.map(|place| &raw const *place))
+        };
+        assert_eq!(peeked(), [None; 2]);
+        (0..5).for_each(|slot| assert!(ready.push(slot, 0)));
+        ready.begin_batch();
+        let mut before = peeked();
+        for left in (0..5).rev() {
+            let popped = ready.pop().map(|next| &raw const *next.place);
+            assert_eq!(popped, before[0]);
+            assert_eq!(peeked()[0], before[1]);
+            assert_eq!(peeked().iter().flatten().count(), left.min(2));
+            before = peeked();
+        }
+    }
+}
+
+#[test]
 fn what_comes_while_a_batch_is_taken_out_comes_after_it() {
     let ready = queue_of(5, None);
     (0..3).for_each(|slot| assert!(ready.push(slot, 0)));

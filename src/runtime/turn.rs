@@ -235,6 +235,7 @@ impl Parts {
             }
             Some(watch) => self.watched_park(watch, timeout, &mut woken),
         };
+        self.executor.note_told(woken.len());
         woken.drain(..).for_each(|waker| self.wake(waker));
         self.woken.set(woken);
         asked

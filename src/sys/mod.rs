@@ -19,11 +19,12 @@
 //!   accept_queue  who waits at sockets that nobody looks at
 //!   stderr   a report, past std's lock
 //!   module   which file an address was loaded from
+//!   prefetch memory into the cache before it is needed
 //!   fork     whether this still is the process that made something
 //! ```
 //!
 //! Every function here wraps a call of a few lines, checks what it returns, and gives a type of the
-//! standard library back. Of all of it, only sending is called once per request.
+//! standard library back. Of all of it, only sending and fetching are called once per request.
 
 #![expect(
     unsafe_code,
@@ -56,6 +57,7 @@ mod accept_queue;
 mod stderr;
 mod monotonic;
 mod module;
+mod prefetch;
 
 #[cfg(test)]
 mod tests;
@@ -73,6 +75,7 @@ pub(crate) use inherited::{InheritedListener, inherit_listener};
 pub(crate) use listing::{Entry, Kind, list};
 pub(crate) use module::module_of;
 pub(crate) use monotonic::monotonic_nanos;
+pub(crate) use prefetch::prefetch;
 pub(crate) use process::{open_pidfd, send_signal, set_blocking, wait_readable};
 pub(crate) use sendfile::send_file;
 pub use signal::Signal;
