@@ -219,7 +219,7 @@ fn app(state: Rc<std::cell::OnceCell<Rc<ServerState>>>) -> Router {
         .get("/flood", async |_| {
             Body::stream(async |mut writer| {
                 loop {
-                    writer.write([0; 65_536]).await?;
+                    writer.write(&[0; 65_536]).await?;
                 }
             })
         })
