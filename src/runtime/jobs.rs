@@ -45,7 +45,7 @@ pub(super) enum End {
 }
 
 /// Where a job was handed in, when, and its completion.
-type Filed = (
+type Ending = (
     &'static Location<'static>,
     Handed,
     Option<Box<dyn FnOnce(JobEnd)>>,
@@ -56,7 +56,7 @@ pub(super) enum Awaited {
     Out {
         waiter: Option<Waker>,
         /// It has ended, and a callback in line will say so.
-        is_filed: bool,
+        is_ending: bool,
         /// Its handle is there.
         is_wanted: bool,
     },
@@ -67,7 +67,7 @@ pub(super) enum Awaited {
 impl Awaited {
     pub(super) const OUT: Awaited = Awaited::Out {
         waiter: None,
-        is_filed: false,
+        is_ending: false,
         is_wanted: true,
     };
 }
@@ -114,12 +114,12 @@ impl Jobs {
     }
 
     /// Where a job that ends was handed in, and what is to be called then; none if that is settled.
-    fn file(&mut self, key: JobKey) -> Option<Filed> {
+    fn take_end(&mut self, key: JobKey) -> Option<Ending> {
         let waiting = self.get(key)?;
         let (place, handed) = (waiting.place, waiting.handed);
         match &mut waiting.end {
-            End::Handle(Awaited::Out { is_filed, .. }) if !*is_filed => {
-                *is_filed = true;
+            End::Handle(Awaited::Out { is_ending, .. }) if !*is_ending => {
+                *is_ending = true;
                 return Some((place, handed, None));
             }
             End::Handle(_) => return None,
@@ -196,7 +196,7 @@ impl Jobs {
         waiting.is_none_or(|waiting| {
             let is_known = match &waiting.end {
                 End::Completion(_) => false,
-                End::Handle(Awaited::Out { is_filed, .. }) => *is_filed,
+                End::Handle(Awaited::Out { is_ending, .. }) => *is_ending,
                 End::Handle(Awaited::Ended(_)) => true,
             };
             is_known || waiting.generation != key.number()
@@ -281,8 +281,8 @@ impl Parts {
     /// Queues what follows a job, to be called in the run phase. Whoever awaits one that ran is
     /// told at once, since that calls no more than a waker; unless somebody watches, who is shown a
     /// call.
-    pub(super) fn file_end(&self, key: JobKey, how: JobEnd) {
-        let Some((place, handed, completion)) = self.jobs.borrow_mut().file(key) else {
+    pub(super) fn end_job(&self, key: JobKey, how: JobEnd) {
+        let Some((place, handed, completion)) = self.jobs.borrow_mut().take_end(key) else {
             return self.drop_quietly("the result of a job that nobody waits for", how);
         };
         let job = key.number();

@@ -15,7 +15,7 @@ use std::thread;
 use super::current::{current, try_current};
 use super::jobs::{Awaited, End, JobEnd};
 use super::parts::{Parts, count};
-use super::turn::{drop_waker_quietly, log_panic};
+use super::turn::{drop_waker_quietly, log_panic, log_quietly};
 use crate::blocking::{self, JobKey, JobPlace, Lane, Refused, Work, result_of};
 use crate::executor::JoinError;
 use crate::watch::{WaitKind, Writer, waits_for};
@@ -130,10 +130,10 @@ impl Parts {
             Refused::Closed(_) => "the runtime is shutting down",
             Refused::NoThread(..) => "the system starts no thread for the blocking pool",
         };
-        self.file_end(key, JobEnd::Refused(why));
-        // Last: the logger is the user's, and may panic.
+        self.end_job(key, JobEnd::Refused(why));
         if let Refused::NoThread(error, _) = &refused {
-            log::error!("the system starts no thread for a blocking job: {error}");
+            let log = || log::error!("the system starts no thread for a blocking job: {error}");
+            log_quietly(log);
         }
         self.drop_quietly("what a refused job held", refused.into_work());
         (key, Err(why))
@@ -143,7 +143,7 @@ impl Parts {
         let Some(work) = self.pool.cancel(queued) else {
             return false;
         };
-        self.file_end(key, JobEnd::Aborted);
+        self.end_job(key, JobEnd::Aborted);
         // What the job captured is dropped here, on the loop's thread.
         self.drop_quietly("what a cancelled job held", work);
         true

@@ -136,7 +136,7 @@ impl Parts {
     fn end_posts(&self, posts: Vec<Post>) {
         for post in posts {
             match post {
-                Post::JobEnded(key, work, ran) => self.file_end(key, JobEnd::Ran(work, ran)),
+                Post::JobEnded(key, work, ran) => self.end_job(key, JobEnd::Ran(work, ran)),
                 post => self.drop_quietly("a callback from another thread", post),
             }
         }
@@ -167,11 +167,11 @@ impl Parts {
         let closed = self.pool.shutdown(wait);
         report.jobs_cancelled = closed.cancelled.len();
         for (key, work) in closed.cancelled {
-            self.file_end(key, JobEnd::Aborted);
+            self.end_job(key, JobEnd::Aborted);
             self.drop_quietly("what a cancelled job held", work);
         }
         for (key, work, ran) in self.late_jobs.close() {
-            self.file_end(key, JobEnd::Ran(work, ran));
+            self.end_job(key, JobEnd::Ran(work, ran));
         }
         // From here on a result is its worker's to drop.
         let now = Instant::now();
@@ -187,7 +187,7 @@ impl Parts {
         }
         let keys = self.jobs.borrow().keys();
         for key in keys {
-            self.file_end(key, JobEnd::Aborted);
+            self.end_job(key, JobEnd::Aborted);
         }
         for job in &report.jobs_detached {
             log::warn!("{job}: the runtime ends without it");

@@ -116,7 +116,7 @@ impl Parts {
                         kind: CallbackKind::Plain,
                     });
                 }
-                Post::JobEnded(key, work, ran) => self.file_end(key, JobEnd::Ran(work, ran)),
+                Post::JobEnded(key, work, ran) => self.end_job(key, JobEnd::Ran(work, ran)),
                 Post::Stop => self.stopping.set(true),
             }
         }
@@ -480,18 +480,20 @@ pub(crate) fn wake_quietly(waker: Waker) {
 pub(crate) fn drop_waker_quietly(waker: Waker) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(waker))) {
         log_panic(&"dropping a waker", &*payload);
-        // It may panic when it is dropped.
         mem::forget(payload);
     }
 }
 
-/// The logger is the user's, too. One that panics must not cost the loop its
-/// life, nor whoever awaits a task the news of its end.
 #[cold]
 pub(super) fn log_panic(who: &dyn fmt::Display, payload: &(dyn Any + Send)) {
-    let text = panic_text(payload);
-    let logged = catch_unwind(AssertUnwindSafe(|| log::error!("{who} panicked: {text}")));
-    if let Err(second) = logged {
-        mem::forget(second);
+    log_quietly(|| log::error!("{who} panicked: {}", panic_text(payload)));
+}
+
+/// The logger is the user's, too. One that panics must not cost the loop its
+/// life, nor whoever awaits something the news of its end.
+#[cold]
+pub(super) fn log_quietly(log: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(log)) {
+        mem::forget(payload);
     }
 }
