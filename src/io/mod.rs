@@ -13,6 +13,8 @@
 mod streams;
 mod duplex;
 pub(crate) mod scratch;
+mod spares;
 
 pub use duplex::{DuplexStream, duplex};
+pub(crate) use spares::Spares;
 pub use streams::{AsyncRead, AsyncWrite};

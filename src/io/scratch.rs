@@ -9,8 +9,7 @@
 //! What the last reader left in it is still there: only what a read has said
 //! to have brought may be looked at.
 
-use std::array;
-use std::cell::Cell;
+use super::spares::Spares;
 
 /// What one read may bring. A body of 100 KiB needs one read, and 256 KiB
 /// is where larger ones stopped paying (November 2026, loopback).
@@ -21,31 +20,21 @@ pub(crate) const SCRATCH_BYTES: usize = 256 * 1024;
 const SPARES_MAX: usize = 4;
 
 thread_local! {
-    static SPARES: [Cell<Option<Box<[u8]>>>; SPARES_MAX] = array::from_fn(|_| Cell::default());
+    static SPARES: Spares<Box<[u8]>, SPARES_MAX> = const { Spares::new() };
 }
 
 /// Takes one, of [`SCRATCH_BYTES`].
 pub(crate) fn take() -> Box<[u8]> {
-    let spare = SPARES.try_with(|spares| spares.iter().find_map(Cell::take));
     // There are none while the thread is torn down.
-    let spare = spare.ok().flatten();
+    let spare = SPARES.try_with(Spares::take).ok().flatten();
     spare.unwrap_or_else(|| vec![0; SCRATCH_BYTES].into_boxed_slice())
 }
 
 /// Gives it back. Memory of another size is freed.
 pub(crate) fn give(scratch: Box<[u8]>) {
-    if scratch.len() != SCRATCH_BYTES {
-        return;
+    if scratch.len() == SCRATCH_BYTES {
+        let _ = SPARES.try_with(|spares| spares.give(scratch));
     }
-    let mut scratch = Some(scratch);
-    let _ = SPARES.try_with(|spares| {
-        // Swapped until it finds a place that was empty.
-        let is_kept = |spare: &Cell<_>| {
-            scratch = spare.replace(scratch.take());
-            scratch.is_none()
-        };
-        spares.iter().any(is_kept)
-    });
 }
 
 #[cfg(test)]

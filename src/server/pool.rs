@@ -5,45 +5,36 @@
 //! it puts all of it back before it waits. So a thread needs as much as the
 //! few connections that are busy at once.
 
-use std::cell::RefCell;
 use std::thread::LocalKey;
 
 use super::request::RequestParts;
 use super::response::ResponseParts;
+use crate::io::Spares;
 
 /// How many of each kind wait in a pool, at most.
-const KEPT_MAX: usize = 64;
+const KEPT_MAX: usize = 32;
 
 /// A buffer that has grown beyond this is freed and not kept.
 const KEPT_BYTES_MAX: usize = 128 * 1024;
 
-/// What waits to be used again. One cell for each kind: what is dropped when
-/// it finds no place may give something of another kind back.
-type Kept<T> = RefCell<Vec<T>>;
+type Kept<T> = Spares<T, KEPT_MAX>;
 
 thread_local! {
-    static BUFFERS: Kept<Vec<u8>> = const { RefCell::new(Vec::new()) };
-    static REQUESTS: Kept<Box<RequestParts>> = const { RefCell::new(Vec::new()) };
-    static RESPONSES: Kept<Box<ResponseParts>> = const { RefCell::new(Vec::new()) };
+    static BUFFERS: Kept<Vec<u8>> = const { Spares::new() };
+    static REQUESTS: Kept<Box<RequestParts>> = const { Spares::new() };
+    static RESPONSES: Kept<Box<ResponseParts>> = const { Spares::new() };
 }
 
 /// Takes one, or nothing while the thread is torn down.
 #[inline]
 fn take<T>(from: &'static LocalKey<Kept<T>>) -> Option<T> {
-    from.try_with(|kept| kept.borrow_mut().pop()).ok().flatten()
+    from.try_with(Spares::take).ok().flatten()
 }
 
-/// Keeps one, or drops it if there are enough, when the borrow has ended.
+/// Keeps one, or drops it if there are enough.
 #[inline]
 fn give<T>(value: T, to: &'static LocalKey<Kept<T>>) {
-    let _ = to.try_with(|kept| {
-        let mut kept = kept.borrow_mut();
-        if kept.len() < KEPT_MAX {
-            kept.push(value);
-            return None;
-        }
-        Some(value)
-    });
+    let _ = to.try_with(|kept| kept.give(value));
 }
 
 /// An empty buffer to write into.

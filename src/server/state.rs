@@ -17,10 +17,11 @@ use super::link::{Link, OpenLink};
 use super::metrics::{BOUNDS_MS, Metrics};
 use crate::executor::{JoinHandle, waker};
 use crate::http::http_date;
+use crate::io::Spares;
 use crate::sync::Event;
 
 /// How many links wait to be used again.
-const LINKS_KEPT_MAX: usize = 64;
+const LINKS_KEPT_MAX: usize = 32;
 
 /// What a server counts, from its start to now.
 #[derive(Debug, Default)]
@@ -176,7 +177,7 @@ pub(super) struct Shared<H> {
     /// Whoever waits for the number of connections, or of requests, to fall.
     pub(super) watcher: RefCell<Option<Waker>>,
     /// Links that no exchange uses.
-    links: RefCell<Vec<OpenLink>>,
+    links: Spares<OpenLink, LINKS_KEPT_MAX>,
     /// What is open still is to end at once.
     pub(super) is_cut_off: Cell<bool>,
     /// It is part of something else, and its start and end are nobody's news.
@@ -216,7 +217,7 @@ impl<H> Shared<H> {
             lifespan_state: RefCell::default(),
             connections: RefCell::default(),
             watcher: RefCell::default(),
-            links: RefCell::default(),
+            links: Spares::new(),
             is_cut_off: Cell::default(),
             is_quiet: Cell::default(),
             date: RefCell::new(Date {
@@ -262,7 +263,7 @@ impl<H> Shared<H> {
     /// A link for an exchange.
     #[inline]
     pub(super) fn take_link(&self) -> OpenLink {
-        let link = self.links.borrow_mut().pop();
+        let link = self.links.take();
         link.unwrap_or_else(|| OpenLink::new(Rc::clone(&self.counts)))
     }
 
@@ -270,10 +271,7 @@ impl<H> Shared<H> {
     #[inline]
     pub(super) fn give_link(&self, link: OpenLink) {
         link.asks().forget_connection();
-        let mut links = self.links.borrow_mut();
-        if links.len() < LINKS_KEPT_MAX {
-            links.push(link);
-        }
+        drop(self.links.give(link));
     }
 
     /// Wakes whoever waits for the number of connections, or of requests, to
