@@ -18,7 +18,7 @@ use super::join::{CLOSED, FULL, HELD, JoinHandle};
 use super::kept::TaskFuture;
 use super::ticket::{SLOT_MAX, Ticket};
 use crate::queue::{PLACE_MAX, Place, Places, ReadyQueue};
-use crate::sys::prefetch;
+use crate::sys::{prefetch, prefetch_boxed};
 use crate::watch::{Noted, WaitKind, Writer};
 
 const _: () = assert!(PLACE_MAX <= SLOT_MAX, "a ticket can name every place");
@@ -27,11 +27,11 @@ const _: () = assert!(size_of::<Place<Task>>() == 64, "a task is one cache line"
 /// The slot of the future that `block_on` polls from its own stack.
 pub(super) const ROOT: u32 = 0;
 
-/// If the kernel wakes so many at once, the cache has lost them meanwhile, and
-/// each is fetched while another is polled: 1,000 busy connections cost 6 %
-/// less (November 2026, 30 rounds with and without it in turn, `ka1000` of
-/// benches/peers). Tasks that wake each other are there still, and would pay
-/// 3 ns for it.
+/// So many that the kernel wakes at once are a crowd: the cache has lost them
+/// since they went to wait, so each is fetched while the one before is polled.
+/// 1,000 busy connections cost 6 % less this way (November 2026, 30 rounds with
+/// and without it in turn, `ka1000` of benches/peers). Tasks that wake each
+/// other are in the cache, and would pay 3 ns for it.
 const CROWD_MIN: usize = 16;
 
 /// Owns the futures of one runtime.
@@ -46,8 +46,9 @@ pub(crate) struct Executor {
     /// How often a task was queued by something else than a wake.
     pub(super) unwoken: Cell<u64>,
     closed: Cell<bool>,
-    /// Many waited for the kernel, and are ready now.
-    is_crowd: Cell<bool>,
+    /// How many tasks will have left the ready queue when the last of a crowd
+    /// has.
+    crowd_end: Cell<u64>,
     /// Where it is written down, if anybody watches.
     watch: Option<Writer>,
     /// Whether to warn of what is allowed and seldom meant.
@@ -163,7 +164,7 @@ impl Executor {
             spawned: Cell::new(0),
             unwoken: Cell::new(0),
             closed: Cell::new(false),
-            is_crowd: Cell::new(false),
+            crowd_end: Cell::new(0),
             watch,
             is_debugged: Cell::new(false),
         }
@@ -266,10 +267,18 @@ impl Executor {
         }
     }
 
-    /// Notes how many the kernel is about to have woken.
+    /// Notes that the kernel has so many woken, right before they are.
     #[inline]
-    pub(crate) fn note_told(&self, count: usize) {
-        self.is_crowd.set(count >= CROWD_MIN);
+    pub(crate) fn expect_woken(&self, count: usize) {
+        if count >= CROWD_MIN {
+            self.crowd_end.set(self.tasks.pushed() + count as u64);
+        }
+    }
+
+    /// Whether what was checked out last is not the last of a crowd.
+    #[inline]
+    pub(super) fn is_in_crowd(&self) -> bool {
+        self.tasks.popped() < self.crowd_end.get()
     }
 
     /// Asks the task that `ticket` names to end. Its future is dropped when
@@ -337,7 +346,7 @@ impl Executor {
         let Some(next) = self.tasks.pop() else {
             return CheckedOut::Vacant;
         };
-        if self.is_crowd.get() {
+        if self.is_in_crowd() {
             self.fetch_next();
         }
         let task = &next.place.value;
@@ -430,7 +439,7 @@ impl Task {
     fn fetch_future(&self) {
         let kept = self.kept.take();
         if let Some(kept) = &kept {
-            prefetch(&**kept);
+            prefetch_boxed(kept);
         }
         // Forgotten only so that no code is made for dropping it.
         mem::forget(self.kept.replace(kept));

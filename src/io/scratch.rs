@@ -2,9 +2,10 @@
 //!
 //! Whoever reads takes one when it is polled, uses up or keeps elsewhere what
 //! came, and gives it back before it waits. So a thousand idle connections
-//! hold nothing, and the bytes of each read lie where the last ones did, in
-//! the processor's cache: an echo of 100 KiB costs 3 % less than with buffers
-//! of their own (November 2026, `compare echo100k`, in benches/README.md).
+//! hold no buffer; a few stay with the thread until it ends. And the bytes of
+//! each read lie where the last ones did, in the processor's cache: an echo of
+//! 100 KiB costs 3 % less than with buffers of their own (November 2026,
+//! `compare echo100k`, in benches/README.md).
 //!
 //! What the last reader left in it is still there: only what a read has said
 //! to have brought may be looked at.

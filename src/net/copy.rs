@@ -19,9 +19,9 @@ const MOVED_MAX: usize = 64 * ROOM_MIN;
 /// and gives the number of bytes. Neither is closed.
 ///
 /// Reads into memory that all of a thread share, 16 KiB at first and up to
-/// 256 KiB while `writer` takes it all at once. So it holds only what `writer`
-/// has not taken, and reads no more before that is written: a slow writer slows
-/// the reader down.
+/// 256 KiB while `writer` takes it all at once. So it holds nothing but what
+/// `writer` has not taken of one read, and reads no more before that is written:
+/// a slow writer slows the reader down.
 ///
 /// # Errors
 ///
@@ -206,15 +206,19 @@ impl Pump {
         W: AsyncWrite + ?Sized,
     {
         while self.kept_start < self.kept.len() {
-            let rest = &self.kept[self.kept_start..];
-            self.kept_start += ready!(poll_some(rest, cx, writer))?;
+            let Poll::Ready(count) = poll_some(&self.kept[self.kept_start..], cx, writer) else {
+                if self.kept_start > self.kept.len() / 2 {
+                    self.kept = Box::from(&self.kept[self.kept_start..]);
+                    self.kept_start = 0;
+                }
+                return Poll::Pending;
+            };
+            let count = count?;
+            self.kept_start += count;
+            self.written += count as u64;
             self.needs_flush = true;
         }
-        if self.kept_start > 0 {
-            self.written += self.kept_start as u64;
-            self.kept = Box::default();
-            self.kept_start = 0;
-        }
+        (self.kept, self.kept_start) = (Box::default(), 0);
         Poll::Ready(Ok(()))
     }
 
@@ -237,7 +241,8 @@ impl Pump {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            let Poll::Ready(read) = reader.poll_read(cx, &mut scratch[..self.room]) else {
+            let room = &mut scratch[..self.room];
+            let Poll::Ready(read) = reader.poll_read(cx, room) else {
                 // Nothing comes for a while: what came should go out.
                 if self.needs_flush {
                     ready!(writer.poll_flush(cx))?;
@@ -247,7 +252,7 @@ impl Pump {
             };
             let count = read?;
             self.has_ended = count == 0;
-            let mut rest = &scratch[..count];
+            let mut rest = &room[..count];
             while !rest.is_empty() {
                 let Poll::Ready(written) = poll_some(rest, cx, writer) else {
                     self.kept = Box::from(rest);

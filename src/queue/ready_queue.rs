@@ -249,6 +249,12 @@ impl<T: Default> ReadyQueue<T> {
         self.pushed.get()
     }
 
+    /// How many ever were taken out.
+    #[inline]
+    pub(crate) fn popped(&self) -> u64 {
+        self.popped.get()
+    }
+
     /// Counts what is to be taken out before the loop looks elsewhere. In a
     /// shuffled queue, this is where the order is drawn.
     #[inline]

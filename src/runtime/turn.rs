@@ -235,7 +235,7 @@ impl Parts {
             }
             Some(watch) => self.watched_park(watch, timeout, &mut woken),
         };
-        self.executor.note_told(woken.len());
+        self.executor.expect_woken(woken.len());
         woken.drain(..).for_each(|waker| self.wake(waker));
         self.woken.set(woken);
         asked

@@ -61,6 +61,8 @@ impl Input {
         let room_end = self.end.saturating_add(max).min(self.bytes.len());
         let room = &mut self.bytes[self.end..room_end];
         let count = ready!(transport.poll_read(cx, room))?;
+        // Else bytes of others would be taken for this client's.
+        assert!(count <= room.len(), "a transport read more than it could");
         self.end += count;
         Poll::Ready(Ok(count))
     }

@@ -75,7 +75,7 @@ pub(crate) use inherited::{InheritedListener, inherit_listener};
 pub(crate) use listing::{Entry, Kind, list};
 pub(crate) use module::module_of;
 pub(crate) use monotonic::monotonic_nanos;
-pub(crate) use prefetch::prefetch;
+pub(crate) use prefetch::{prefetch, prefetch_boxed};
 pub(crate) use process::{open_pidfd, send_signal, set_blocking, wait_readable};
 pub(crate) use sendfile::send_file;
 pub use signal::Signal;

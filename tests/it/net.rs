@@ -5,6 +5,7 @@ mod ends;
 mod full;
 mod names;
 mod copying;
+mod proxies;
 mod buffered;
 mod sending;
 mod udp;

@@ -1,7 +1,10 @@
 //! From stream to stream: whole, in order, at the pace of the slower, with every end passed on.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::pin;
 use std::task::{Context, Poll};
 
 use tourbillon::net::{AsyncRead, AsyncWrite, BufWriter, copy, copy_bidirectional};
@@ -179,21 +182,132 @@ fn reads_grow_while_all_is_taken_at_once_and_begin_again_when_not() {
     });
 }
 
-/// Idle copies hold no buffer: those of one thread read to the same place.
+/// Idle copies hold no buffer: those that wait read to the same place.
 #[test]
-fn copies_share_what_they_read_into() {
-    block_on(|| async {
-        let mut places = Vec::new();
-        for _ in 0..3 {
-            let mut from = Eager {
-                left: 1,
-                ..Eager::default()
-            };
-            copy(&mut from, &mut Vec::new()).await.unwrap();
-            places.extend(from.reads.iter().map(|(_, place)| *place));
+fn copies_that_wait_share_what_they_read_into() {
+    struct Waits(bool, u32, Rc<RefCell<Vec<usize>>>);
+    impl AsyncRead for Waits {
+        fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+            self.2.borrow_mut().push(buf.as_ptr().addr());
+            self.0 = !self.0;
+            if self.0 {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            self.1 -= 1;
+            Poll::Ready(Ok(self.1.min(1) as usize))
         }
-        assert_eq!(places.len(), 6);
+    }
+    block_on(|| async {
+        let places = Rc::new(RefCell::new(Vec::new()));
+        let begin = |_| {
+            let mut from = Waits(false, 4, Rc::clone(&places));
+            spawn(async move { copy(&mut from, &mut Vec::new()).await.unwrap() })
+        };
+        let copies = [(); 3].map(begin);
+        for copy in copies {
+            assert_eq!(copy.await.unwrap(), 3);
+        }
+        let places = places.borrow();
+        assert_eq!(places.len(), 24);
         assert!(places.iter().all(|place| *place == places[0]));
+    });
+}
+
+/// What it claims beyond its buffer would be the bytes of another stream.
+#[test]
+fn a_reader_that_claims_more_than_it_could_read_is_not_believed() {
+    struct Liar;
+    impl AsyncRead for Liar {
+        fn poll_read(&mut self, _: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(buf.len() + 1))
+        }
+    }
+    block_on(|| async {
+        let copying = spawn(async { copy(&mut Liar, &mut Vec::new()).await });
+        assert!(copying.await.unwrap_err().is_panic());
+    });
+}
+
+/// Takes what its script says, where 0 is to wait, and then all; notes what was flushed.
+#[derive(Default)]
+struct Scripted {
+    script: VecDeque<usize>,
+    output: Vec<u8>,
+    flushed: usize,
+}
+
+impl AsyncWrite for Scripted {
+    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let most = self.script.pop_front().unwrap_or(usize::MAX);
+        if most == 0 {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let count = most.min(buf.len());
+        self.output.extend_from_slice(&buf[..count]);
+        Poll::Ready(Ok(count))
+    }
+
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.flushed = self.output.len();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_flush(cx)
+    }
+}
+
+#[test]
+fn what_a_writer_left_goes_out_once_and_is_flushed_although_more_may_come() {
+    /// Gives what it has, and then waits for ever.
+    struct Then(VecDeque<u8>);
+    impl AsyncRead for Then {
+        fn poll_read(&mut self, _: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+            match io::Read::read(&mut self.0, buf)? {
+                0 => Poll::Pending,
+                count => Poll::Ready(Ok(count)),
+            }
+        }
+    }
+    block_on(|| async {
+        for (len, script) in [
+            (100_000, &[0, 0, 1][..]),
+            (100_000, &[5, 0, 7]),
+            (100_000, &[16_384, 9, 0]),
+            (100_000, &[10, 0, 1, 0, 9_000, 0, 0, 7_000, 0, 100, 0]),
+            (100, &[0]),
+            (100, &[1, 0, 60, 0]),
+        ] {
+            let script = script.iter().copied().collect();
+            let mut to = Scripted {
+                script,
+                ..Scripted::default()
+            };
+            let mut from = Then(pattern(len).into());
+            timeout(MOMENT, copy(&mut from, &mut to)).await.unwrap_err();
+            assert!(to.output == pattern(len), "{} of {len}", to.output.len());
+            assert_eq!(to.flushed, len);
+        }
+    });
+}
+
+#[test]
+fn small_pieces_that_never_wait_do_not_hold_the_loop() {
+    struct Bytewise(Rc<Cell<usize>>);
+    impl AsyncRead for Bytewise {
+        fn poll_read(&mut self, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
+            self.0.set(self.0.get() + 1);
+            Poll::Ready(Ok(1))
+        }
+    }
+    block_on(|| async {
+        let reads = Rc::new(Cell::new(0));
+        let (mut from, mut to) = (Bytewise(Rc::clone(&reads)), Vec::new());
+        let mut copying = pin!(copy(&mut from, &mut to));
+        let polled = poll_fn(|cx| Poll::Ready(copying.as_mut().poll(cx).is_ready())).await;
+        assert!(!polled && reads.get() <= 64, "{} reads", reads.get());
     });
 }
 
@@ -285,102 +399,6 @@ fn a_writer_that_takes_no_more_is_an_error() {
         let mut full = Pieces::new(b"", 0);
         let error = copy(&mut &b"x"[..], &mut full).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::WriteZero);
-    });
-}
-
-/// A proxy between a client and a server: `front` and `back` are its two connections.
-async fn proxied() -> (
-    TcpStream,
-    TcpStream,
-    tourbillon::JoinHandle<io::Result<(u64, u64)>>,
-) {
-    let (client, mut front) = pair().await;
-    let (mut back, server) = pair().await;
-    let proxy = spawn(async move { copy_bidirectional(&mut front, &mut back).await });
-    (client, server, proxy)
-}
-
-#[test]
-fn a_proxy_passes_a_half_close_on_and_the_answer_back() {
-    block_on(|| async {
-        for client_first in [true, false] {
-            let (client, server, proxy) = proxied().await;
-            let (mut first, mut second) = match client_first {
-                true => (client, server),
-                false => (server, client),
-            };
-            first.write_all(b"question").await.unwrap();
-            first.shutdown(Shutdown::Write).unwrap();
-            let mut got = Vec::new();
-            let read = timeout(PATIENCE, copy(&mut second, &mut got)).await;
-            read.expect("the end is not passed on").unwrap();
-            assert_eq!(got, b"question");
-            // The way back is open.
-            second.write_all(b"answer").await.unwrap();
-            let mut back = [0; 6];
-            first.read_exact(&mut back).await.unwrap();
-            assert_eq!(&back, b"answer");
-            assert!(!proxy.is_finished());
-            drop(second);
-            assert_eq!(first.read(&mut back).await.unwrap(), 0);
-            let counts = proxy.await.unwrap().unwrap();
-            let expected = if client_first { (8, 6) } else { (6, 8) };
-            assert_eq!(counts, expected);
-        }
-    });
-}
-
-#[test]
-fn megabytes_pass_a_proxy_both_ways_at_once() {
-    block_on(|| async {
-        const LEN: usize = 5 << 20;
-        let (client, server, proxy) = proxied().await;
-        let mut done = Vec::new();
-        for stream in [client, server] {
-            let (mut reader, mut writer) = stream.into_split();
-            let writing = spawn(async move { writer.write_all(&pattern(LEN)).await.unwrap() });
-            let reading = spawn(async move {
-                let mut got = Vec::new();
-                copy(&mut reader, &mut got).await.unwrap();
-                assert!(got == pattern(LEN), "{} bytes, not the same", got.len());
-            });
-            done.extend([writing, reading]);
-        }
-        for task in done {
-            timeout(PATIENCE, task).await.expect("stuck").unwrap();
-        }
-        assert_eq!(proxy.await.unwrap().unwrap(), (LEN as u64, LEN as u64));
-    });
-}
-
-#[test]
-fn a_peer_that_resets_midway_ends_the_proxy_and_the_other_side_is_told() {
-    block_on(|| async {
-        for client_goes in [true, false] {
-            let (client, server, proxy) = proxied().await;
-            let (goes, mut stays) = match client_goes {
-                true => (client, server),
-                false => (server, client),
-            };
-            // So much that it is still on its way.
-            let writing = spawn(async move {
-                let end = stays.write_all(&vec![7; 32 << 20]).await;
-                (end, stays)
-            });
-            sleep(MOMENT).await;
-            assert!(!writing.is_finished());
-            goes.set_linger(Some(Duration::ZERO)).unwrap();
-            drop(goes);
-            let end = timeout(PATIENCE, proxy).await.expect("it hangs").unwrap();
-            let kind = end.unwrap_err().kind();
-            assert!(
-                matches!(kind, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe),
-                "{kind:?}"
-            );
-            let (end, _stays) = timeout(PATIENCE, writing).await.unwrap().unwrap();
-            end.unwrap_err();
-        }
-        assert_eq!(tourbillon::stats().sources, 0);
     });
 }
 
