@@ -27,11 +27,15 @@ const _: () = assert!(size_of::<Place<Task>>() == 64, "a task is one cache line"
 /// The slot of the future that `block_on` polls from its own stack.
 pub(super) const ROOT: u32 = 0;
 
-/// So many that the kernel wakes at once are a crowd: the cache has lost them
-/// since they went to wait, so each is fetched while the one before is polled.
-/// 1,000 busy connections cost 6 % less this way (November 2026, 30 rounds with
-/// and without it in turn, `ka1000` of benches/peers). Tasks that wake each
-/// other are in the cache, and would pay 3 ns for it.
+/// Of so many tasks, the cache has lost those that waited for the kernel. If it
+/// wakes a crowd of them, each is fetched while the one before is polled: 1,000
+/// busy connections cost 4 to 10 % less this way (November 2026, 20 rounds with
+/// and without it in turn, `ka1000` of benches/peers), and 64 would cost 1 %
+/// more.
+const CACHED_MAX: usize = 256;
+
+/// So many are a crowd. Fewer may be, among 1,000: with 100 here, most of the gain
+/// was gone.
 const CROWD_MIN: usize = 16;
 
 /// Owns the futures of one runtime.
@@ -270,7 +274,7 @@ impl Executor {
     /// Notes that the kernel has so many woken, right before they are.
     #[inline]
     pub(crate) fn expect_woken(&self, count: usize) {
-        if count >= CROWD_MIN {
+        if count >= CROWD_MIN && self.alive.get() > CACHED_MAX {
             self.crowd_end.set(self.tasks.pushed() + count as u64);
         }
     }

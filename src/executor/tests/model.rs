@@ -300,9 +300,6 @@ impl Model {
 
     fn step(&mut self) {
         let outs = self.live.values().filter(|task| task.out.is_some()).count();
-        // What is fetched ahead makes no difference but in time.
-        let told = self.draw(40);
-        self.world.executor.expect_woken(told);
         match self.draw(12) {
             0 | 1 if self.live.len() < 12 => self.spawn(),
             2 | 3 => {

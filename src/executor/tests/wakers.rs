@@ -209,21 +209,23 @@ fn wakes_by_state_of_the_task() {
 
 #[test]
 fn a_crowd_lasts_until_its_last_task_is_checked_out() {
-    let world = World::new(None);
-    let entered = enter(Rc::clone(&world.executor));
-    let tasks: Vec<_> = (0..40).map(|_| world.spawn(pending::<()>())).collect();
-    let tickets: Vec<_> = tasks.iter().map(|_| world.first_ticket()).collect();
-    for (count, is_crowd) in [(40, true), (16, true), (15, false), (1, false)] {
-        world.executor.expect_woken(count);
-        for ticket in &tickets[..count] {
-            waker(*ticket).wake();
+    for (alive, large) in [(256, false), (257, true)] {
+        let world = World::new(None);
+        let entered = enter(Rc::clone(&world.executor));
+        let tasks: Vec<_> = (0..alive).map(|_| world.spawn(pending::<()>())).collect();
+        let tickets: Vec<_> = tasks.iter().map(|_| world.first_ticket()).collect();
+        for (count, is_crowd) in [(40, large), (16, large), (15, false), (1, false)] {
+            world.executor.expect_woken(count);
+            for ticket in &tickets[..count] {
+                waker(*ticket).wake();
+            }
+            // The kernel is asked again before all of them were polled.
+            world.executor.expect_woken(0);
+            for left in (0..count).rev() {
+                world.first_ticket();
+                assert_eq!(world.executor.is_in_crowd(), is_crowd && left > 0);
+            }
         }
-        // The kernel is asked again before all of them were polled.
-        world.executor.expect_woken(0);
-        for left in (0..count).rev() {
-            world.first_ticket();
-            assert_eq!(world.executor.is_in_crowd(), is_crowd && left > 0);
-        }
+        drop((tasks, entered));
     }
-    drop((tasks, entered));
 }
