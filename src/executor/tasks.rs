@@ -27,15 +27,15 @@ const _: () = assert!(size_of::<Place<Task>>() == 64, "a task is one cache line"
 /// The slot of the future that `block_on` polls from its own stack.
 pub(super) const ROOT: u32 = 0;
 
-/// Of so many tasks, the cache has lost those that waited for the kernel. If it
-/// wakes a crowd of them, each is fetched while the one before is polled: 1,000
-/// busy connections cost 4 to 10 % less this way (November 2026, 20 rounds with
-/// and without it in turn, `ka1000` of benches/peers), and 64 would cost 1 %
-/// more.
+/// The cache holds so many tasks while they wait for the kernel. Of more it has
+/// lost those that come back, so when they come in a crowd, each is fetched
+/// while the one before it is polled: 1,000 busy connections cost 4 to 10 % less
+/// (November 2026, `ka1000` of benches/peers, 20 rounds with and without it in
+/// turn). Of 64, each would cost 1 % more.
 const CACHED_MAX: usize = 256;
 
-/// So many are a crowd. Fewer may be, among 1,000: with 100 here, most of the gain
-/// was gone.
+/// How many the kernel wakes at once when it wakes a crowd. With 100 here, most
+/// of the gain was gone.
 const CROWD_MIN: usize = 16;
 
 /// Owns the futures of one runtime.

@@ -96,6 +96,8 @@ impl<T: Transport, H: Handler> Connection<T, H> {
             RequestBody::empty()
         } else {
             let slot = Rc::<BodySlot>::default();
+            slot.declared
+                .set(self.protocol.request_remaining().unwrap_or(0));
             self.body = Some(OpenBody(Rc::clone(&slot)));
             RequestBody::from_slot(slot)
         };

@@ -5,7 +5,7 @@
 //! sees that, reads, and fills the slot between them. A body that nobody
 //! wants is not read, so a fast client waits in its own send buffer.
 
-use std::cell::{RefCell, RefMut};
+use std::cell::{Cell, RefCell, RefMut};
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
@@ -15,10 +15,16 @@ use std::task::{Context, Poll, Waker};
 use super::body_rate::BodyRate;
 use crate::http::{ProtocolError, Status};
 
+/// The most that a body's beginning makes room for, whatever length it has
+/// declared. What follows beyond that makes more.
+const RESERVED_MAX: u64 = 1024 * 1024;
+
 /// What lies between a connection and the reader of its request's body.
 #[derive(Default)]
 pub(super) struct BodySlot {
     between: RefCell<Between>,
+    /// How long the body is, as far as its head has said.
+    pub(super) declared: Cell<u64>,
     /// The connection's own: how fast the body comes.
     pub(super) rate: RefCell<BodyRate>,
 }
@@ -234,11 +240,18 @@ impl RequestBody {
             }
             if all.is_empty() {
                 all = piece;
+                all.reserve_exact(self.reservation(max).saturating_sub(all.len()));
             } else {
                 all.extend_from_slice(&piece);
             }
         }
         Ok(all)
+    }
+
+    /// How much room a body gets when it begins.
+    fn reservation(&self, max: usize) -> usize {
+        let declared = self.slot.as_ref().map_or(0, |slot| slot.declared.get());
+        max.min(declared.min(RESERVED_MAX) as usize)
     }
 }
 

@@ -3,9 +3,10 @@
 use std::future;
 use std::io::{self, ErrorKind, Read};
 use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
-use tourbillon::server::{Body, Config, Request, Response, Status};
+use tourbillon::server::{Body, BodyError, Config, Request, Response, Status};
 use tourbillon::web::Router;
 
 use super::server_support::{
@@ -181,4 +182,30 @@ fn a_stream_that_is_not_polled_does_not_count_as_a_reader() {
         client.half_close();
         client.assert_closed();
     }
+}
+
+/// Up to a mebibyte: what a client declares beyond that and does not send costs nothing.
+#[test]
+fn a_collected_body_gets_the_room_it_has_declared_at_once() {
+    let collect = async |request: Request| {
+        let body = request.into_body().collect(4 * MIB).await?;
+        Ok::<_, BodyError>(format!("{} {}", body.len(), body.capacity()))
+    };
+    let served = serve(move || Router::new().post("/", collect));
+    let mut client = served.connect();
+    for len in [1, 1_000, 600_000, MIB] {
+        let body = pattern(len);
+        let head = format!("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: {len}\r\n\r\n");
+        // In two pieces, the first of which is not all.
+        let begun = len.min(10);
+        client.send([head.as_bytes(), &body[..begun]].concat());
+        thread::sleep(SOON);
+        client.send(&body[begun..]);
+        assert_eq!(client.reply().text(), format!("{len} {len}"));
+    }
+    let len = 3 * MIB;
+    let head = format!("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: {len}\r\n\r\n");
+    client.send([head.as_bytes(), &pattern(len)].concat());
+    let text = client.reply().text().to_owned();
+    assert!(text.starts_with(&format!("{len} ")), "{text}");
 }
