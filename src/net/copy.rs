@@ -1,10 +1,11 @@
 //! From one stream to another, until the first has ended.
 
-use crate::io::scratch::{self, SCRATCH_BYTES};
-use crate::io::{AsyncRead, AsyncWrite};
 use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll, ready};
+
+use crate::io::scratch::{self, SCRATCH_BYTES};
+use crate::io::{AsyncRead, AsyncWrite};
 
 /// What the first read may bring, and each after one that `writer` made wait:
 /// HAProxy's buffer. A read that brings all it may lets the next bring twice

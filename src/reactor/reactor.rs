@@ -18,6 +18,7 @@ use super::interest::{Interest, Ready};
 use super::reserve::Reserve;
 use super::source::{Direction, PeerState, Source};
 use super::token::{BELL, HALF_MAX, Token};
+use crate::io::Spares;
 use crate::sys::Origin;
 
 /// How many events one visit to the kernel may bring: libuv's number. More
@@ -41,7 +42,7 @@ pub(crate) struct Reactor {
     /// nothing to ask whether it is ready.
     sources: RefCell<Slab<Rc<Source>>>,
     /// Records that wait to be used again. They hold no waker.
-    spares: RefCell<Vec<Rc<Source>>>,
+    spares: Spares<Rc<Source>, SPARES_MAX>,
     /// The generation of the next source, shared by all slots: a slot that
     /// is used again gets one that it never had.
     generation: Cell<u32>,
@@ -62,7 +63,7 @@ impl Reactor {
             events: RefCell::new(Events::with_capacity(EVENTS_MAX)),
             bell,
             sources: RefCell::new(Slab::new()),
-            spares: RefCell::default(),
+            spares: Spares::new(),
             generation: Cell::new(0),
             reserve: Reserve::new(),
             late_events: Cell::new(0),
@@ -130,7 +131,7 @@ impl Reactor {
     /// A record that was used before, if there is one: a connection a request
     /// would spend more on the allocator than on all of the reactor.
     fn take_record(&self, token: Token) -> Rc<Source> {
-        if let Some(mut record) = self.spares.borrow_mut().pop()
+        if let Some(mut record) = self.spares.take()
             && let Some(unshared) = Rc::get_mut(&mut record)
         {
             *unshared = Source::new(token);
@@ -149,11 +150,7 @@ impl Reactor {
             return false;
         };
         let forgotten = self.sources.borrow_mut().remove(known.token.index as usize);
-        let mut spares = self.spares.borrow_mut();
-        if spares.len() < SPARES_MAX {
-            spares.push(forgotten);
-        }
-        drop(spares);
+        drop(self.spares.give(forgotten));
         // These may be foreign and run code when dropped.
         drop(waiting);
         if cfg!(mio_unsupported_force_poll_poll)

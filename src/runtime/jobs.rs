@@ -145,14 +145,15 @@ impl Jobs {
             return (None, work);
         };
         let (waiter, is_wanted) = (waiter.take(), *is_wanted);
-        if is_wanted {
+        let unwanted = if is_wanted {
             *awaited = Awaited::Ended(work);
-            self.out -= 1;
-            return (waiter, None);
-        }
+            None
+        } else {
+            self.waiting.remove(index_of(key));
+            work
+        };
         self.out -= 1;
-        self.waiting.remove(index_of(key));
-        (waiter, work)
+        (waiter, unwanted)
     }
 
     /// Who waits for a job that is out.
@@ -173,7 +174,7 @@ impl Jobs {
 
     /// Its handle is gone: gives back who waited, and what nobody will ask for.
     pub(super) fn disown(&mut self, key: JobKey) -> (Option<Waker>, Option<Work>) {
-        let out = match self.awaited(key) {
+        let waiter = match self.awaited(key) {
             Some(Awaited::Out {
                 waiter, is_wanted, ..
             }) => {
@@ -182,7 +183,7 @@ impl Jobs {
             }
             _ => return (None, self.remove_ended(key)),
         };
-        (out, None)
+        (waiter, None)
     }
 
     pub(super) fn is_out(&self, key: JobKey) -> bool {

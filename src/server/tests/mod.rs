@@ -2,6 +2,7 @@
 
 mod body_rate;
 mod in_flight;
+mod inputs;
 mod links;
 
 /// Random numbers that a seed repeats.
